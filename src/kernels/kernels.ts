@@ -1,0 +1,107 @@
+import type { Dtype } from '../partition/layout.ts';
+
+/**
+ * The contract of the dense kernels (docs/numerics.md §3, §4): loops over panels of one chunk, and nothing else. Two
+ * implementations, equal to the bit: `wasm.ts` (AssemblyScript, SIMD) and `reference.ts` (plain TypeScript, the oracle).
+ *
+ * All arguments named after data are byte addresses in `memory`. x holds panels of P = 64 / sizeof(T) rows; a panel
+ * holds its columns one after the other, P values each; `panelStride` is the distance of two panels in bytes (more than
+ * columns × 64 where a range of columns is meant; x then points at the first column of the range). Per-row arrays y, v,
+ * offset, and row scratch, hold panels × P values, padding included. x, w (T) and row arrays are aligned to 16 bytes.
+ *
+ * Row scalars are accumulated into *lanes*: 8 f64, row i of the chunk in lane i mod 8; `lanes` of a kernel with n row
+ * scalars points at n × 8 f64. The caller clears lanes, accumulators and sums, and folds them (`foldLanes`, `flush`).
+ */
+
+/** A loss that the kernels know. A custom model runs on `dots` and `update` with its own derivative between them. */
+export type KernelLoss = 'squared' | 'logistic';
+
+/** Bytes of accumulator per column: four f32 or two f64 lanes. */
+export const ACCUMULATOR_BYTES = 16;
+/** f64 lanes of a row scalar. */
+export const LANES = 8;
+
+/** The rows of a run of panels: what, besides x, a loss needs. */
+export interface RowPointers {
+  readonly y: number;
+  /** Sample weights; 0 in padding and for rows outside a batch. */
+  readonly v: number;
+  /** 0 where there are no offsets. */
+  readonly offset: number;
+}
+
+/** A run of consecutive panels of one chunk. */
+export interface PanelRun {
+  readonly x: number;
+  readonly panelStride: number;
+  readonly panels: number;
+  readonly columns: number;
+  /** Width of the column blocks that dots are summed by. */
+  readonly blockColumns: number;
+  /** Number in its chunk of the first panel: decides where groups end. */
+  readonly firstPanel: number;
+}
+
+export interface Kernels {
+  readonly dtype: Dtype;
+  readonly memory: WebAssembly.Memory;
+
+  /**
+   * out[row] (T) = Σ_j w_j·x_ij: sequential inside a block of columns, the blocks' sums added in the tree over the blocks
+   * of this run. `w` (T) is the first weight of the range. A run over the blocks of one tree node gives that node.
+   */
+  dots(run: PanelRun, w: number, out: number): void;
+
+  /** left[i] ← left[i] + right[i] in T: two sibling nodes of partial dots. */
+  addDots(left: number, right: number, count: number): void;
+
+  /**
+   * From dots (T) to r (T): r = T(v·d), +0 where v = 0. Adds v·loss and v·d to 2 row scalars.
+   * z = f64(dot) + offset + b (without offsets f64(dot) + b).
+   */
+  derivative(loss: KernelLoss, panels: number, dots: number, b: number, rows: RowPointers, r: number, lanes: number): void;
+
+  /** Column sums: accumulators (16 bytes per column) and sums (f64 per column) over the panels of the run; flushes where a group of 16 panels ends (f32). */
+  update(run: PanelRun, r: number, accumulators: number, sums: number): void;
+
+  /** sum ← sum + fold(accumulator), accumulator ← +0. At the end of a chunk, and where panels of a group were skipped. */
+  flush(columns: number, accumulators: number, sums: number): void;
+
+  /** dots, derivative and update of a run in one reading of x: the same bits. `scratch`: panels × P × sizeof(T) bytes, twice. */
+  gradient(loss: KernelLoss, run: PanelRun, w: number, b: number, rows: RowPointers, scratch: number, lanes: number, accumulators: number, sums: number): void;
+
+  /**
+   * Curvature × vector, from dots of the weights and of the direction (T): q = f64(qDot) + pB, e = (v·c)·q, r = T(e).
+   * Adds e and e·q to 2 row scalars. For `squared`, zDots is not read.
+   */
+  curvature(loss: KernelLoss, panels: number, zDots: number, b: number, qDots: number, pB: number, rows: RowPointers, r: number, lanes: number): void;
+
+  /** Both dots, curvature and update in one reading of x: the same bits. For `squared`, w is not read. `scratch`: panels × P × sizeof(T) bytes, three times. */
+  curvatureProduct(loss: KernelLoss, run: PanelRun, w: number, b: number, p: number, pB: number, rows: RowPointers, scratch: number, lanes: number, accumulators: number, sums: number): void;
+
+  /**
+   * Loss along a line: for each of `count` steps t (f64 at `steps`), z(t) = z + t·q, q = f64(qDot) + pB.
+   * Adds v·loss and (v·d)·q to 2 row scalars per step (lanes: count × 2 × 8 f64).
+   */
+  lossAlong(loss: KernelLoss, panels: number, zDots: number, b: number, qDots: number, pB: number, rows: RowPointers, steps: number, count: number, lanes: number): void;
+
+  /** c[row] (f64) = v·curvature of the loss, +0 where v = 0. Adds it to 1 row scalar. */
+  curvatureRows(loss: KernelLoss, panels: number, zDots: number, b: number, rows: RowPointers, c: number, lanes: number): void;
+
+  /** r (T) = T(v), and v, v·y, v·offset added to 3 row scalars: with `update`, the totals of a set. */
+  totals(panels: number, rows: RowPointers, r: number, lanes: number): void;
+
+  /**
+   * Gram matrix of gathered panels: for rows a in [aBegin, aEnd) of the lower triangle and b ≤ a, adds the column sum of
+   * column b with r_i = T(c_i · f64(x_ia)) to the f64 at sums + 8·(a(a+1)/2 + b − aBegin(aBegin+1)/2). `groups`: one u32
+   * per panel, its group in its chunk (read for f32 only); all panels are of one chunk, ascending, in consecutive panels of x.
+   * c: f64 per row. `scratch`: (panels × P × sizeof(T) + 64) × 8 bytes.
+   */
+  gram(run: PanelRun, c: number, groups: number, aBegin: number, aEnd: number, scratch: number, sums: number): void;
+}
+
+/** Fold of one row scalar's eight lanes: ((l0+l4)+(l2+l6)) + ((l1+l5)+(l3+l7)). */
+export function foldLanes(lanes: Float64Array, at = 0): number {
+  const l = (i: number): number => lanes[at + i] as number;
+  return l(0) + l(4) + (l(2) + l(6)) + (l(1) + l(5) + (l(3) + l(7)));
+}

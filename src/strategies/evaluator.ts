@@ -1,0 +1,13 @@
+import type { ControlWord } from '../communicate/collective.ts';
+import type { Pass, SumsOf } from '../update/pass.ts';
+
+/**
+ * One bulk-synchronous reading of the data. The synchronous loop is written once against this; who hosts it differs:
+ * replicated (every rank runs the loop in lockstep, `evaluate` computes its own cells and all-reduces) or driven (only a
+ * coordinator runs it, `evaluate` is a job of the engine).
+ */
+export interface Evaluator {
+  /** `control` is rank 0's word; what all ranks got back of it stands in `lastControl`. */
+  evaluate<P extends Pass>(pass: P, control?: ControlWord): Promise<SumsOf<P['kind']>>;
+  readonly lastControl: ControlWord;
+}

@@ -1,0 +1,84 @@
+import type { Layout } from '../partition/layout.ts';
+import type { Pass, Sums, Vector } from './pass.ts';
+
+/**
+ * The contract of the optimizers: pure state machines. `next` asks a question of the data, `absorb` takes the answer. No
+ * clock, no I/O, no random numbers. State is plain data (numbers, strings, booleans, Float64Arrays, and objects and arrays
+ * of them): it survives `structuredClone` and a checkpoint, and a run resumed from it gives the bits of an uninterrupted one. What can be
+ * computed again from the state (the factor of the metric M) is not in it.
+ */
+
+/** What every rank knows of the problem before the first pass; made by the strategy from a `totals` pass. */
+export interface Problem {
+  /** The training set's. */
+  readonly layout: Layout;
+  readonly loss: 'squared' | 'logistic' | (string & {});
+  /** The loss is quadratic in z, so that its curvature is the same at every weight. */
+  readonly quadratic: boolean;
+  /** sup c of the loss's curvature per row, where it has one (1 for squared, ¼ for logistic). */
+  readonly curvatureBound: number | undefined;
+  /** V = Σ v over the training rows. */
+  readonly weightSum: number;
+  readonly l2: number;
+  /** Whether an intercept is fitted. */
+  readonly intercept: boolean;
+  /** Σ v·x_j / V */
+  readonly columnMeans: Float64Array;
+  /** 1 where the column is a 0/1 indicator. */
+  readonly indicators: Uint8Array;
+  /** The weights of the intercept-only model: w = 0, and its optimal b (0 where none is fitted). Its objective is `nullLoss`. */
+  readonly nullModel: Vector;
+  /** Where to start. The same object as `nullModel` unless the user said otherwise. */
+  readonly start: Vector;
+}
+
+export interface OptimizerOptions {
+  /** Stop when gap ≤ tolerance · max(0, nullLoss − objective). 0: until no more precision is to be had. */
+  readonly tolerance: number;
+  readonly learningRate: number | 'auto';
+}
+
+/** Why a run ended. Only the first two are the optimizer's own; the others are decided by rank 0 (limits) or the user. */
+export type EndReason = 'converged' | 'precision reached' | 'max passes' | 'time limit' | 'aborted';
+
+/** What is shown of a state: of the best or current weights. All objectives are per unit of V, penalty included. */
+export interface Progress {
+  /** Completed updates of the weights. */
+  readonly iteration: number;
+  /** Full readings of the training data so far. A sample (for M) does not count. */
+  readonly passes: number;
+  /** Objective; NaN before the first pass. */
+  readonly objective: number;
+  readonly nullLoss: number;
+  /** Estimated distance to the optimum, ½ gᵀM⁻¹g; NaN before it is known. */
+  readonly gap: number;
+  /** Euclidean norm of the gradient, NaN before it is known. */
+  readonly gradientNorm: number;
+}
+
+/** What comes out: the weights to be returned, and their objective. */
+export interface Outcome {
+  readonly reason: EndReason;
+  readonly vector: Vector;
+  /** Objective at `vector`, penalty included. */
+  readonly objective: number;
+  readonly gap: number;
+  /** Remarks for the user (collinear columns without l2, metric not rebuilt, …). */
+  readonly notes: readonly string[];
+}
+
+export type Next = { readonly kind: 'pass'; readonly pass: Pass } | { readonly kind: 'done'; readonly reason: 'converged' | 'precision reached' };
+
+/**
+ * @throws (absorb) PARAGRAD_DIVERGED with the cause, when the objective is not finite or rises for long; the message names
+ * the learning rate and the largest curvature where a fixed rate is to blame.
+ */
+export interface Optimizer<State = unknown> {
+  readonly name: string;
+  init(problem: Problem): State;
+  next(state: State): Next;
+  absorb(state: State, sums: Sums): State;
+  progress(state: State): Progress;
+  /** The weights to return when the run ends now, for `reason`. */
+  outcome(state: State, reason: EndReason): Outcome;
+}

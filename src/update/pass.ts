@@ -1,0 +1,79 @@
+/**
+ * The questions that an optimizer may ask of the data, and the answers: types only. A pass is one reading of the rows; its
+ * answer is **raw sums** over them, undivided and without penalty, made in the fixed order of docs/numerics.md §5.
+ * D (what sums are divided by) and l2 are the optimizer's business: `objective.ts`.
+ */
+
+/** A weight vector in encoded space: one weight per encoded column, and the intercept apart. */
+export interface Vector {
+  readonly weights: Float64Array;
+  readonly intercept: number;
+}
+
+/** The sample of panels i ↦ ⌊i · panels / count⌋, i < count, of the training set. */
+export interface PanelSample {
+  readonly count: number;
+}
+
+export type Pass =
+  /** Σ v·loss, Σ v·d and Σ v·d·x at each of k ≥ 1 vectors. */
+  | { readonly kind: 'gradient'; readonly at: readonly Vector[] }
+  /** Σ v·loss at each of k ≥ 1 vectors, over the training or the validation set. */
+  | { readonly kind: 'loss'; readonly at: readonly Vector[]; readonly set: 'training' | 'validation' }
+  /** Σ v·loss and its slope at `at` + t · `direction`, for several steps t. */
+  | { readonly kind: 'lossAlong'; readonly at: Vector; readonly direction: Vector; readonly steps: readonly number[] }
+  /** Curvature at `at` times `direction`. */
+  | { readonly kind: 'curvature'; readonly at: Vector; readonly direction: Vector }
+  /** Σ v, Σ v·y, Σ v·offset and Σ v·x over all training rows, over the validation rows, or over a sample of training panels. */
+  | { readonly kind: 'totals'; readonly set: 'training' | 'validation' | PanelSample }
+  /** Curvature-weighted Gram matrix at `at` over a sample; rows weigh v·u, u = Π tilt_j over the columns j with x_ij ≠ 0 and tilt_j ≠ 1. */
+  | { readonly kind: 'gram'; readonly at: Vector; readonly sample: PanelSample; readonly tilt: Float64Array };
+
+export interface GradientSums {
+  /** Σ v·loss */
+  readonly loss: number;
+  /** Σ v·d */
+  readonly intercept: number;
+  /** Σ v·d·x_j */
+  readonly columns: Float64Array;
+}
+
+export interface CurvatureSums {
+  /** Σ e·q: pᵀHp without penalty, times D */
+  readonly quadratic: number;
+  /** Σ e */
+  readonly intercept: number;
+  /** Σ e·x_j */
+  readonly columns: Float64Array;
+}
+
+export interface TotalsSums {
+  readonly v: number;
+  readonly vy: number;
+  readonly vOffset: number;
+  /** Σ v·x_j */
+  readonly columns: Float64Array;
+}
+
+export interface GramSums {
+  /** Σ v·u */
+  readonly weight: number;
+  /** Σ c */
+  readonly c: number;
+  /** Σ c·x_j */
+  readonly columns: Float64Array;
+  /** Lower triangle by rows: entry (a, b), a ≥ b, at a(a+1)/2 + b. */
+  readonly lower: Float64Array;
+}
+
+export type SumsOf<K extends Pass['kind']> = {
+  gradient: readonly GradientSums[];
+  loss: readonly number[];
+  lossAlong: readonly { readonly loss: number; readonly slope: number }[];
+  curvature: CurvatureSums;
+  totals: TotalsSums;
+  gram: GramSums;
+}[K];
+
+/** The answer to a pass, tagged like it. */
+export type Sums = { [K in Pass['kind']]: { readonly kind: K; readonly sums: SumsOf<K> } }[Pass['kind']];
