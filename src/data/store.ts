@@ -89,10 +89,10 @@ export function allocateStore(training: Layout, validation: Layout, options: { o
 export interface ChunkViews {
   /** Rows of the chunk, padding not counted. */
   readonly rows: number;
-  readonly x: Float32Array | Float64Array;
-  readonly y: Float64Array;
-  readonly v: Float64Array;
-  readonly offset: Float64Array | undefined;
+  readonly x: Float32Array<SharedArrayBuffer> | Float64Array<SharedArrayBuffer>;
+  readonly y: Float64Array<SharedArrayBuffer>;
+  readonly v: Float64Array<SharedArrayBuffer>;
+  readonly offset: Float64Array<SharedArrayBuffer> | undefined;
 }
 
 export function viewsOf(store: DataStore, set: StoredSet, chunk: number): ChunkViews {
@@ -101,10 +101,10 @@ export function viewsOf(store: DataStore, set: StoredSet, chunk: number): ChunkV
   const { layout } = set;
   const buffer = (store.segments[place.segment] as WebAssembly.Memory).buffer;
   const padded = panelsOfChunk(layout, chunk) * panelRows(layout.dtype);
-  const X = layout.dtype === 'f32' ? Float32Array : Float64Array;
+  const values = padded * layout.columns;
   return {
     rows: rowsOfChunk(layout, chunk),
-    x: new X(buffer, place.x, padded * layout.columns),
+    x: layout.dtype === 'f32' ? new Float32Array(buffer, place.x, values) : new Float64Array(buffer, place.x, values),
     y: new Float64Array(buffer, place.y, padded),
     v: new Float64Array(buffer, place.v, padded),
     offset: place.offset === 0 ? undefined : new Float64Array(buffer, place.offset, padded),
