@@ -1,0 +1,159 @@
+import { assert, ParagradError } from './errors.ts';
+
+/**
+ * Counter-based random numbers (docs/numerics.md §7): Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random
+ * numbers: as easy as 1, 2, 3, SC 2011). A number is a function of (seed, purpose, epoch, position), so any worker can
+ * compute any of them, in any order.
+ */
+
+/** The fourth counter word: what a number is for. The values are part of the numerical contract: never renumber. */
+export const PURPOSES = {
+  /** Validation or training, position = row number. */
+  split: 1,
+  /** Where a row of a window is stored, epoch = window. */
+  shuffle: 2,
+  /** Order of panels in an epoch of mini-batches. */
+  epoch: 3,
+  /** Generated data. */
+  generate: 4,
+  /** Initial weights, where a model needs them. */
+  start: 5,
+  /** Tests and benchmarks. */
+  test: 6,
+} as const;
+
+export type Purpose = keyof typeof PURPOSES;
+
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
+const ROUNDS = 10;
+const TWO_32 = 2 ** 32;
+
+/** Upper 32 bits of the product of two unsigned 32-bit words, as a signed word. */
+function mulHigh(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const carry = aLow * bHigh + (middle % 0x10000);
+  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) | 0;
+}
+
+/**
+ * One Philox4x32-10 block: counter (c0 … c3) and key (k0, k1) to four words in `out` (as unsigned when `out` is a
+ * Uint32Array).
+ */
+export function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: Uint32Array): void {
+  let x0 = c0 | 0;
+  let x1 = c1 | 0;
+  let x2 = c2 | 0;
+  let x3 = c3 | 0;
+  let key0 = k0 | 0;
+  let key1 = k1 | 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const high0 = mulHigh(MULTIPLIER_0, x0);
+    const low0 = Math.imul(MULTIPLIER_0, x0);
+    const high1 = mulHigh(MULTIPLIER_1, x2);
+    const low1 = Math.imul(MULTIPLIER_1, x2);
+    x0 = high1 ^ x1 ^ key0;
+    x1 = low1;
+    x2 = high0 ^ x3 ^ key1;
+    x3 = low0;
+    key0 = (key0 + WEYL_0) | 0;
+    key1 = (key1 + WEYL_1) | 0;
+  }
+  out[0] = x0;
+  out[1] = x1;
+  out[2] = x2;
+  out[3] = x3;
+}
+
+/** Refuses a seed that is not a whole number from 0 to 2⁵³ − 1. @throws PARAGRAD_OPTION */
+export function checkSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ParagradError('PARAGRAD_OPTION', `--seed must be a whole number from 0 to 9007199254740991, not ${seed}`, { place: { option: '--seed' } });
+}
+
+const words = new Uint32Array(4);
+
+/** A number of [0, 1) on 53 bits: ((w0 >>> 5)·2²⁶ + (w1 >>> 6))·2⁻⁵³. */
+export function uniform(seed: number, purpose: Purpose, position: number, epoch = 0): number {
+  philox(position >>> 0, Math.floor(position / TWO_32), epoch, PURPOSES[purpose], seed >>> 0, Math.floor(seed / TWO_32), words);
+  return (((words[0] as number) >>> 5) * 2 ** 26 + ((words[1] as number) >>> 6)) * 2 ** -53;
+}
+
+/** `out[i]` = uniform at position `first + i`. */
+export function fillUniform(out: Float64Array, seed: number, purpose: Purpose, first: number, epoch = 0): void {
+  for (let i = 0; i < out.length; i += 1) out[i] = uniform(seed, purpose, first + i, epoch);
+}
+
+/** The smallest b with n < 2ᵇ, for n above 2³² as well. */
+function bitLength(n: number): number {
+  let bits = 0;
+  while (2 ** bits <= n) bits += 1;
+  return bits;
+}
+
+const FEISTEL_ROUNDS = 6;
+/** Round functions with at most this many inputs are tabulated: a permutation then costs a few table look-ups a value. */
+const MAX_TABLE_BITS = 16;
+
+/** A permutation of 0 … n − 1 of which any value can be had alone. */
+export interface Permutation {
+  readonly n: number;
+  /** Value at a position. */
+  at(position: number): number;
+  /** Position of a value. */
+  positionOf(value: number): number;
+}
+
+/**
+ * The permutation of (seed, purpose, epoch) on n values: a Feistel network of 2h bits, h = max(1, ⌈bits(n − 1)/2⌉), six
+ * rounds (L, R) ← (R, L xor F(R)), F = word 0 at position round·2³² + R, mod 2ʰ; walked until the value is < n.
+ */
+export function permutation(seed: number, purpose: Purpose, epoch: number, n: number): Permutation {
+  assert(Number.isSafeInteger(n) && n >= 0 && n <= 2 ** 52, 'size of a permutation out of range');
+  const half = Math.max(1, Math.ceil(bitLength(Math.max(0, n - 1)) / 2));
+  const size = 2 ** half;
+  const low = seed >>> 0;
+  const high = Math.floor(seed / TWO_32);
+  const block = new Uint32Array(4);
+  const roundWord = (round: number, right: number): number => {
+    philox(right, round, epoch, PURPOSES[purpose], low, high, block);
+    return (block[0] as number) & (size - 1);
+  };
+  const table = half <= MAX_TABLE_BITS && n > size ? new Uint32Array(FEISTEL_ROUNDS * size) : undefined;
+  if (table !== undefined)
+    for (let round = 0; round < FEISTEL_ROUNDS; round += 1)
+      for (let right = 0; right < size; right += 1) table[round * size + right] = roundWord(round, right);
+  const F = (round: number, right: number): number => (table === undefined ? roundWord(round, right) : (table[round * size + right] as number));
+  const walk = (start: number, step: (left: number, right: number) => number): number => {
+    assert(start >= 0 && start < n, 'position out of range of a permutation');
+    let value = start;
+    do {
+      const left = Math.floor(value / size);
+      value = step(left, value - left * size);
+    } while (value >= n);
+    return value;
+  };
+  const forward = (left: number, right: number): number => {
+    for (let round = 0; round < FEISTEL_ROUNDS; round += 1) {
+      const next = left ^ F(round, right);
+      left = right;
+      right = next;
+    }
+    return left * size + right;
+  };
+  const backward = (left: number, right: number): number => {
+    for (let round = FEISTEL_ROUNDS - 1; round >= 0; round -= 1) {
+      const before = right ^ F(round, left);
+      right = left;
+      left = before;
+    }
+    return left * size + right;
+  };
+  return { n, at: (position) => walk(position, forward), positionOf: (value) => walk(value, backward) };
+}
