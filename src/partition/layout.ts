@@ -110,3 +110,8 @@ export function panelsOf(layout: Layout): number {
 export function columnOfBlock(layout: Layout, block: number): number {
   return Math.min(block * layout.blockColumns, layout.columns);
 }
+
+/** Group of a panel in its chunk: f32 accumulators are flushed into f64 where it changes (docs/numerics.md §4). */
+export function groupOfPanel(panel: number): number {
+  return Math.floor(panel / GROUP_PANELS);
+}

@@ -30,10 +30,10 @@ const IMBALANCE = 0.05;
  */
 function cut(count: number, parts: number): number[] {
   const borders = [0];
-  const slack = Math.floor(((count / parts) * IMBALANCE) / 2);
+  const slack = ((count / parts) * IMBALANCE) / 2;
   for (let part = 1; part < parts; part += 1) {
-    const even = Math.round((count * part) / parts);
-    let best = even;
+    const even = (count * part) / parts;
+    let best = Math.round(even);
     // The roundest number within the slack: try ever higher powers of two.
     for (let power = 2; power <= count; power *= 2) {
       const near = Math.round(even / power) * power;
