@@ -5,7 +5,9 @@ import type { Pass, Sums, Vector } from './pass.ts';
  * The contract of the optimizers: pure state machines. `next` asks a question of the data, `absorb` takes the answer. No
  * clock, no I/O, no random numbers. State is plain data (numbers, strings, booleans, Float64Arrays, and objects and arrays
  * of them): it survives `structuredClone` and a checkpoint, and a run resumed from it gives the bits of an uninterrupted one. What can be
- * computed again from the state (the factor of the metric M) is not in it.
+ * computed again from the state (the factor of the metric M) is not in it: an instance that meets a state whose factor it has
+ * not made itself asks for that `gram` pass again first. So, where several ranks run the same optimizer side by side, all of
+ * them continue from a copied state with new instances, or none does. `absorb` keeps no reference to the arrays of its sums.
  */
 
 /** What every rank knows of the problem before the first pass; made by the strategy from a `totals` pass. */
@@ -24,6 +26,11 @@ export interface Problem {
   readonly intercept: boolean;
   /** Σ v·x_j / V */
   readonly columnMeans: Float64Array;
+  /**
+   * Variance of each column over the training rows: 1 where the encoding standardised it. Read for numbers only (an indicator's is
+   * p(1−p), p its mean): where a sample shows no variation, and to choose columns when there are more than 4,096.
+   */
+  readonly columnVariances: Float64Array;
   /** 1 where the column is a 0/1 indicator. */
   readonly indicators: Uint8Array;
   /** The weights of the intercept-only model: w = 0, and its optimal b (0 where none is fitted). Its objective is `nullLoss`. */

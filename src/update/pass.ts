@@ -26,8 +26,11 @@ export type Pass =
   | { readonly kind: 'curvature'; readonly at: Vector; readonly direction: Vector }
   /** Σ v, Σ v·y, Σ v·offset and Σ v·x over all training rows, over the validation rows, or over a sample of training panels. */
   | { readonly kind: 'totals'; readonly set: 'training' | 'validation' | PanelSample }
-  /** Curvature-weighted Gram matrix at `at` over a sample; rows weigh v·u, u = Π tilt_j over the columns j with x_ij ≠ 0 and tilt_j ≠ 1. */
-  | { readonly kind: 'gram'; readonly at: Vector; readonly sample: PanelSample; readonly tilt: Float64Array };
+  /**
+   * Curvature-weighted Gram matrix at `at` over a sample; rows weigh v·u, u = Π tilt_j over the columns j with x_ij ≠ 0 and
+   * tilt_j ≠ 1. With `columns` (ascending) only these columns are summed and multiplied; u is over all of them as ever.
+   */
+  | { readonly kind: 'gram'; readonly at: Vector; readonly sample: PanelSample; readonly tilt: Float64Array; readonly columns?: Uint32Array };
 
 export interface GradientSums {
   /** Σ v·loss */
@@ -60,9 +63,9 @@ export interface GramSums {
   readonly weight: number;
   /** Σ c */
   readonly c: number;
-  /** Σ c·x_j */
+  /** Σ c·x_j, of all columns or of those that the pass lists. */
   readonly columns: Float64Array;
-  /** Lower triangle by rows: entry (a, b), a ≥ b, at a(a+1)/2 + b. */
+  /** Lower triangle by rows, of all columns or of those that the pass lists: entry (a, b), a ≥ b, at a(a+1)/2 + b. */
   readonly lower: Float64Array;
 }
 

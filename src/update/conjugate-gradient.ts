@@ -1,0 +1,184 @@
+import { assert, ParagradError } from '../errors.ts';
+import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
+import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
+import { curvatureOf, nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
+import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
+import type { CurvatureSums, GradientSums, Sums, Vector } from './pass.ts';
+import { type Best, bestOf, isConverged, notesOf, requireFinite } from './stop.ts';
+import { axpy, dot, norm, scale } from './vectors.ts';
+
+/** A true gradient is taken after this many iterations on the recurrence … */
+const MAX_ITERATIONS = 30;
+/** … or when its gap fell to this × that of the last true gradient … */
+const GAP_FALL = 1e-6;
+/** … or set no new minimum in this many. */
+const MAX_WITHOUT_MINIMUM = 5;
+/** Successive true gradients without the smallest gap halving that mean: no more precision is to be had. */
+const MAX_STALLS = 2;
+
+/** Conjugate gradient since the last true gradient. */
+interface Recurrence {
+  readonly direction: Vector;
+  /** gᵀM⁻¹g at the point. */
+  readonly square: number;
+  readonly iterations: number;
+  /** Gap of the true gradient that it started from. */
+  readonly startGap: number;
+  readonly lowestGap: number;
+  readonly sinceLowest: number;
+}
+
+export interface ConjugateGradientState {
+  readonly problem: Problem;
+  readonly metric: MetricState;
+  /** Where we are; its gradient and objective are true if `recurrence.iterations` is 0, else by recurrence. */
+  readonly point: Point | undefined;
+  readonly gap: number;
+  readonly nullLoss: number;
+  /** Undefined: the next pass is a true gradient. */
+  readonly recurrence: Recurrence | undefined;
+  readonly best: Best | undefined;
+  readonly stalls: number;
+  readonly iteration: number;
+  readonly passes: number;
+  readonly done: 'converged' | 'precision reached' | undefined;
+}
+
+/** Conjugate gradient on the metric M, for losses that are quadratic in z (docs/numerics.md §6). */
+export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
+  readonly name = 'conjugate-gradient';
+  readonly #options: OptimizerOptions;
+  readonly #keeper: MetricKeeper;
+
+  constructor(options: OptimizerOptions, rules: MetricRules = METRIC_RULES) {
+    this.#options = options;
+    this.#keeper = new MetricKeeper(rules);
+  }
+
+  /** @throws PARAGRAD_OPTIMIZER when the loss is not quadratic. */
+  init(problem: Problem): ConjugateGradientState {
+    if (!problem.quadratic)
+      throw new ParagradError('PARAGRAD_OPTIMIZER', `--optimizer conjugate-gradient is for squared loss, not ${problem.loss}: use lbfgs`, {
+        place: { option: '--optimizer' },
+      });
+    return {
+      problem,
+      metric: NO_METRIC,
+      point: undefined,
+      gap: NaN,
+      nullLoss: NaN,
+      recurrence: undefined,
+      best: undefined,
+      stalls: 0,
+      iteration: 0,
+      passes: 0,
+      done: undefined,
+    };
+  }
+
+  next(state: ConjugateGradientState): Next {
+    const { problem, point, recurrence } = state;
+    if (state.done !== undefined) return { kind: 'done', reason: state.done };
+    const forMetric = this.#keeper.pass(problem, state.metric);
+    if (forMetric !== undefined) return { kind: 'pass', pass: forMetric };
+    if (point === undefined) return { kind: 'pass', pass: { kind: 'gradient', at: startingPoints(problem) } };
+    if (recurrence === undefined) return { kind: 'pass', pass: { kind: 'gradient', at: [point.vector] } };
+    return { kind: 'pass', pass: { kind: 'curvature', at: point.vector, direction: recurrence.direction } };
+  }
+
+  absorb(state: ConjugateGradientState, sums: Sums): ConjugateGradientState {
+    if (this.#keeper.pass(state.problem, state.metric) !== undefined) {
+      const restored = this.#keeper.isLost(state.metric);
+      const metric = this.#keeper.absorb(state.problem, state.metric, sums);
+      const next = { ...state, metric };
+      return restored || metric.pending !== undefined ? next : this.#restart(next);
+    }
+    const counted = { ...state, passes: state.passes + 1 };
+    if (sums.kind === 'gradient') return this.#absorbGradient(counted, sums.sums);
+    assert(sums.kind === 'curvature', `conjugate gradient did not ask for a ${sums.kind} pass`);
+    return this.#absorbCurvature(counted, sums.sums);
+  }
+
+  #absorbGradient(state: ConjugateGradientState, sums: readonly GradientSums[]): ConjugateGradientState {
+    const { problem } = state;
+    const point = pointOf(problem, state.point?.vector ?? problem.start, sums[0]);
+    requireFinite(problem, point.objective);
+    if (state.point !== undefined) return this.#restart({ ...state, point });
+    const nullLoss = nullLossOf(problem, point, sums);
+    return { ...state, point, nullLoss, metric: this.#keeper.request(problem, state.metric, point.vector, 1) };
+  }
+
+  /** Judges a true gradient, and starts conjugate gradient from it. */
+  #restart(state: ConjugateGradientState): ConjugateGradientState {
+    const { point, best, nullLoss } = state;
+    assert(point !== undefined, 'a true gradient has a point');
+    const { direction, square } = this.#steepest(state, point);
+    const gap = 0.5 * square;
+    const halved = best === undefined || gap <= 0.5 * best.gap;
+    const stalls = halved ? 0 : state.stalls + 1;
+    const judged = { ...state, gap, stalls, best: best === undefined || gap < best.gap ? bestOf(point, gap) : best };
+    if (isConverged(gap, this.#options.tolerance, nullLoss, point.objective)) return { ...judged, best: bestOf(point, gap), done: 'converged' };
+    if (stalls >= MAX_STALLS || !Number.isFinite(gap)) return { ...judged, done: 'precision reached' };
+    return { ...judged, recurrence: { direction, square, iterations: 0, startGap: gap, lowestGap: gap, sinceLowest: 0 } };
+  }
+
+  #steepest(state: ConjugateGradientState, point: Point): { direction: Vector; square: number } {
+    const { problem } = state;
+    const u = applyInverse(problem, this.#keeper.metric(problem, state.metric), point.gradient);
+    return { direction: scale(-1, u), square: dot(problem.layout, point.gradient, u) };
+  }
+
+  #absorbCurvature(state: ConjugateGradientState, sums: CurvatureSums): ConjugateGradientState {
+    const { problem, point, recurrence } = state;
+    assert(point !== undefined && recurrence !== undefined, 'a curvature pass has a direction');
+    const { quadratic, product } = curvatureOf(problem, recurrence.direction, sums);
+    if (!(quadratic > 0 && Number.isFinite(quadratic)))
+      return recurrence.iterations === 0 ? { ...state, done: 'precision reached' } : { ...state, recurrence: undefined };
+    const alpha = recurrence.square / quadratic;
+    const moved: Point = {
+      vector: axpy(alpha, recurrence.direction, point.vector),
+      objective: point.objective - 0.5 * alpha * recurrence.square,
+      gradient: axpy(alpha, product, point.gradient),
+    };
+    const { direction, square } = this.#steepest(state, moved);
+    const next = { ...state, point: moved, gap: 0.5 * square, iteration: state.iteration + 1 };
+    return { ...next, recurrence: this.#continued(next, recurrence, direction, square) };
+  }
+
+  /** The recurrence one iteration on, or undefined where a true gradient is due. */
+  #continued(state: ConjugateGradientState, from: Recurrence, steepest: Vector, square: number): Recurrence | undefined {
+    const { gap, nullLoss, point } = state;
+    const sinceLowest = gap < from.lowestGap ? 0 : from.sinceLowest + 1;
+    const iterations = from.iterations + 1;
+    const due = iterations >= MAX_ITERATIONS || sinceLowest >= MAX_WITHOUT_MINIMUM || !(gap > GAP_FALL * from.startGap);
+    if (due || isConverged(gap, this.#options.tolerance, nullLoss, (point as Point).objective)) return undefined;
+    return {
+      direction: axpy(square / from.square, from.direction, steepest),
+      square,
+      iterations,
+      startGap: from.startGap,
+      lowestGap: Math.min(gap, from.lowestGap),
+      sinceLowest,
+    };
+  }
+
+  progress(state: ConjugateGradientState): Progress {
+    const { point, problem } = state;
+    return {
+      iteration: state.iteration,
+      passes: state.passes,
+      objective: point?.objective ?? NaN,
+      nullLoss: state.nullLoss,
+      gap: state.gap,
+      gradientNorm: point === undefined ? NaN : norm(problem.layout, point.gradient),
+    };
+  }
+
+  outcome(state: ConjugateGradientState, reason: EndReason): Outcome {
+    const { problem, point, gap } = state;
+    // A limit may end a run between two true gradients: then the recurrence's estimates are what is known.
+    const current = point === undefined ? { vector: problem.start, objective: NaN, gap: NaN } : bestOf(point, gap);
+    const best = state.done === undefined && (state.best === undefined || gap < state.best.gap) ? current : (state.best ?? current);
+    return { reason, ...best, notes: notesOf(problem, state.metric, state.nullLoss, best.objective) };
+  }
+}

@@ -1,0 +1,41 @@
+import { ParagradError } from '../errors.ts';
+import { ConjugateGradient } from './conjugate-gradient.ts';
+import { GradientDescent } from './gradient-descent.ts';
+import { Lbfgs } from './lbfgs.ts';
+import type { Optimizer, OptimizerOptions, Problem } from './optimizer.ts';
+
+export type OptimizerFactory = (options: OptimizerOptions) => Optimizer;
+
+/** Every optimizer by its name: one line each. */
+export const OPTIMIZERS: Readonly<Record<string, OptimizerFactory>> = {
+  'gradient-descent': (options) => new GradientDescent(options),
+  'conjugate-gradient': (options) => new ConjugateGradient(options),
+  lbfgs: (options) => new Lbfgs(options),
+};
+
+export const DEFAULT_OPTIMIZER_OPTIONS: OptimizerOptions = { tolerance: 1e-6, learningRate: 'auto' };
+
+/** What `auto` means: conjugate gradient for losses that are quadratic in z, L-BFGS for all others. */
+export function chooseOptimizer(problem: Problem): string {
+  return problem.quadratic ? 'conjugate-gradient' : 'lbfgs';
+}
+
+/**
+ * An optimizer by its name, or `auto`.
+ *
+ * @throws PARAGRAD_OPTION when there is none of that name, or an option is out of range.
+ */
+export function createOptimizer(name: string, options: OptimizerOptions, problem: Problem): Optimizer {
+  const factory = Object.hasOwn(OPTIMIZERS, name) ? OPTIMIZERS[name] : name === 'auto' ? OPTIMIZERS[chooseOptimizer(problem)] : undefined;
+  if (factory === undefined)
+    throw optionError('--optimizer', `there is no optimizer '${name}': use one of auto, ${Object.keys(OPTIMIZERS).join(', ')}`);
+  const { tolerance, learningRate } = options;
+  if (!(tolerance >= 0 && Number.isFinite(tolerance))) throw optionError('--tolerance', `--tolerance must be a number of at least 0, not ${tolerance}`);
+  if (learningRate !== 'auto' && !(learningRate > 0 && Number.isFinite(learningRate)))
+    throw optionError('--learning-rate', `--learning-rate must be 'auto' or a number above 0, not ${learningRate}`);
+  return factory(options);
+}
+
+function optionError(option: string, message: string): ParagradError {
+  return new ParagradError('PARAGRAD_OPTION', message, { place: { option } });
+}
