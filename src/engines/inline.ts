@@ -1,0 +1,58 @@
+import { CONTROL, type Collective, type ControlWord } from '../communicate/collective.ts';
+import { createLoopbackCollectives } from '../communicate/loopback/collectives.ts';
+import { kernelsOf } from './kernels.ts';
+import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { mapReduce } from '../strategies/map-reduce.ts';
+import type { Engine, EngineHooks } from './engine.ts';
+import { StepBatcher } from './step-batcher.ts';
+
+/** How long the calling thread may be kept before the event loop gets a turn. */
+const TURN_MS = 5;
+
+/**
+ * Everything in the calling thread: one rank, or several that speak by loopback (nothing runs at the same time: for study
+ * and tests). The event loop gets a turn every few milliseconds.
+ */
+export const inline: Engine = { name: 'inline', kind: 'resident', train };
+
+async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {
+  const { workers, grid } = job.partition;
+  const worlds = createLoopbackCollectives(workers);
+  const rows = Array.from({ length: grid.rows }, () => createLoopbackCollectives(grid.columns));
+  const batcher = new StepBatcher(hooks.onSteps);
+  const kernels = kernelsOf(job);
+  let turnEnds = performance.now() + TURN_MS;
+  const pause = (): Promise<void> | undefined => {
+    if (performance.now() < turnEnds) return undefined;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        turnEnds = performance.now() + TURN_MS;
+        resolve();
+      });
+    });
+  };
+  const decide = (): ControlWord => {
+    if (hooks.signal?.aborted === true) return CONTROL.abort;
+    return Date.now() >= job.endAtMs ? CONTROL.timeLimit : CONTROL.go;
+  };
+  try {
+    const outcomes = await Promise.all(
+      worlds.map((world, rank) =>
+        mapReduce.run(job, {
+          rank,
+          world,
+          row: (rows[Math.floor(rank / grid.columns)] as Collective[])[rank % grid.columns] as Collective,
+          kernels,
+          now: () => performance.now(),
+          decide: rank === 0 ? decide : () => CONTROL.go,
+          onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
+          pause,
+        }),
+      ),
+    );
+    return outcomes[0] as TrainingOutcome;
+  } finally {
+    batcher.flush();
+    await Promise.all([...worlds, ...rows.flat()].map((collective) => collective.close()));
+  }
+}

@@ -1,0 +1,15 @@
+import { ParagradError } from '../errors.ts';
+import type { Engine, EngineName } from './engine.ts';
+import { inline } from './inline.ts';
+import { threads } from './threads.ts';
+
+/** All engines by name. A new one is a file and a line here. */
+export const ENGINES: Readonly<Record<EngineName, Engine>> = { inline, threads };
+
+/** @throws PARAGRAD_OPTION for an unknown name. */
+export function engineOf(name: string): Engine {
+  if (Object.hasOwn(ENGINES, name)) return ENGINES[name as EngineName];
+  throw new ParagradError('PARAGRAD_OPTION', `--engine must be one of ${Object.keys(ENGINES).join(', ')}, not '${name}'`, {
+    place: { option: '--engine' },
+  });
+}

@@ -1,0 +1,163 @@
+import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
+import type { Dtype } from '../partition/layout.ts';
+import type { PartitionKind } from '../partition/plan.ts';
+import type { FirstStep, StepRecord } from '../strategies/job.ts';
+import type { EndReason } from '../update/optimizer.ts';
+
+/** What can be said of a training run; the command line has the same options. Nothing but data and target is needed. */
+export interface TrainOptions {
+  /** Name of the target column; for arrays, only a name to show. */
+  readonly target?: string;
+  /** Default 'auto': logistic for a target of two classes, else linear. */
+  readonly model?: 'auto' | 'linear' | 'logistic';
+  /** Penalty per unit of weight, (l2/2)·‖w‖². Default: 1 / Σ sample weights, as scikit-learn's alpha = 1, C = 1. */
+  readonly l2?: number;
+  /** Default true. */
+  readonly intercept?: boolean;
+  /** Default 'null': the intercept-only model; 'zero': all weights and the intercept 0. */
+  readonly start?: 'null' | 'zero';
+  /** Default true: numbers are centred and divided by their standard deviation. */
+  readonly standardize?: boolean;
+  /** Default 'auto'. */
+  readonly optimizer?: 'auto' | 'gradient-descent' | 'conjugate-gradient' | 'lbfgs';
+  /** Gradient descent only. Default 'auto': from an estimate of the curvature. */
+  readonly learningRate?: number | 'auto';
+  /** Default 1e-6: of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
+  readonly tolerance?: number;
+  /** Readings of the training data; default 1000. */
+  readonly maxPasses?: number;
+  /** Default: none. What was learned until then is the result. */
+  readonly timeLimitSeconds?: number;
+  /** Decides the split and the shuffling. Default 0. */
+  readonly seed?: number;
+  /** Storage type of the encoded features; default 'f32'. */
+  readonly dtype?: Dtype;
+  /** Default 'auto': inline for small data, else threads. */
+  readonly engine?: 'auto' | 'inline' | 'threads';
+  /** Default: one per core, and no more than there are chunks (or column blocks). */
+  readonly workers?: number;
+  /** Default 'auto': rows. */
+  readonly partition?: 'auto' | PartitionKind;
+  /** Default 0.2. */
+  readonly validationFraction?: number;
+  readonly chunkRows?: number;
+  readonly blockColumns?: number;
+  /** Default 'windows': rows are mixed inside each chunk. */
+  readonly shuffle?: 'windows' | 'none';
+  /** Label of the class that is predicted; default: the later one in byte order. */
+  readonly positive?: string;
+  /** Columns to treat as categories, as numbers, or to leave out. */
+  readonly category?: readonly string[];
+  readonly number?: readonly string[];
+  readonly drop?: readonly string[];
+  /** Default 256; rarer values share one column. */
+  readonly maxCategories?: number;
+  /** Run and model folder; undefined: nothing is written. */
+  readonly out?: string;
+  /** Replace an existing `out`. */
+  readonly force?: boolean;
+  /** Put every worker's partial gradient of the first step into the summary. */
+  readonly explain?: boolean;
+  /** Default 'wasm'; 'reference' is slow, for tests and study: the same bits. */
+  readonly kernels?: 'wasm' | 'reference';
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+/** What happens in a run, in order. */
+export type RunEvent =
+  | { readonly kind: 'reading'; readonly part: 'statistics' | 'encode'; readonly rows: number }
+  | { readonly kind: 'schema'; readonly schema: SchemaSummary }
+  | { readonly kind: 'plan'; readonly plan: PlanSummary }
+  | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
+  | { readonly kind: 'note'; readonly text: string }
+  | { readonly kind: 'saved'; readonly path: string };
+
+export interface SchemaSummary {
+  readonly source: string;
+  readonly target: string;
+  readonly model: 'linear' | 'logistic';
+  /** Why this model, when it was chosen from the data. */
+  readonly modelReason: string | undefined;
+  /** Negative and positive label of a two-class target. */
+  readonly classes: readonly [negative: string, positive: string] | undefined;
+  readonly rows: number;
+  readonly trainingRows: number;
+  readonly validationRows: number;
+  /** Rows left out because their target is missing. */
+  readonly skippedRows: number;
+  /** Feature columns of the source, by kind. */
+  readonly features: Readonly<Record<'number' | 'boolean' | 'category' | 'date', number>>;
+  readonly encodedColumns: number;
+  /** Source columns that give no encoded column, and why. */
+  readonly leftOut: readonly { readonly column: string; readonly why: string }[];
+}
+
+/** Who owns what, and what a step moves: a pure function of shape and options. */
+export interface PlanSummary {
+  readonly engine: 'inline' | 'threads';
+  readonly partition: PartitionKind;
+  readonly workers: number;
+  readonly dtype: Dtype;
+  readonly rows: number;
+  readonly columns: number;
+  readonly chunkRows: number;
+  readonly chunks: number;
+  readonly blockColumns: number;
+  readonly blocks: number;
+  readonly shares: readonly {
+    readonly rank: number;
+    /** Training rows [rowBegin, rowEnd), encoded columns [columnBegin, columnEnd). */
+    readonly rowBegin: number;
+    readonly rowEnd: number;
+    readonly columnBegin: number;
+    readonly columnEnd: number;
+    readonly bytes: number;
+    /** Tree nodes that it hands over per gradient, and bytes of them; bytes of partial dots where columns are split. */
+    readonly nodes: number;
+    readonly gradientBytes: number;
+    readonly dotBytes: number;
+  }[];
+}
+
+export interface Coefficient {
+  /** Encoded column: `Lot_Area`, `Neighborhood=North_Ames`, `Lot_Frontage missing`. */
+  readonly name: string;
+  /** In the user's own units: change of z per unit of the source column (or for the category). */
+  readonly value: number;
+  /** In encoded units: what was trained. */
+  readonly standardized: number;
+  /** Decides the ranking: |standardized| × the column's spread. */
+  readonly importance: number;
+}
+
+/** The result of a run: what `--json` prints. Everything is JSON (NaN and infinities as null). */
+export interface RunSummary {
+  readonly weightsSha256: string;
+  /** Objective at the returned weights, penalty included, and of the intercept-only model. */
+  readonly loss: number;
+  readonly nullLoss: number;
+  /** Without penalty. */
+  readonly dataLoss: number;
+  readonly validationLoss: number | null;
+  readonly passes: number;
+  readonly iterations: number;
+  readonly gap: number | null;
+  readonly converged: boolean;
+  readonly reason: EndReason;
+  readonly seconds: { readonly total: number; readonly read: number; readonly encode: number; readonly train: number };
+  readonly validation: RegressionMetrics | ClassMetrics | null;
+  readonly model: 'linear' | 'logistic';
+  readonly optimizer: string;
+  readonly l2: number;
+  readonly dtype: Dtype;
+  readonly seed: number;
+  readonly schema: SchemaSummary;
+  readonly plan: PlanSummary;
+  /** Largest first. */
+  readonly coefficients: readonly Coefficient[];
+  readonly intercept: number;
+  readonly notes: readonly string[];
+  readonly out: string | null;
+  readonly firstStep?: FirstStep;
+}

@@ -1,0 +1,145 @@
+import type { Collective, Part } from '../communicate/collective.ts';
+import type { StoredSet } from '../data/store.ts';
+import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
+import type { Share } from '../partition/plan.ts';
+import { coverOf, leavesOf } from '../partition/tree.ts';
+import type { Workplace } from './cell-evaluator.ts';
+
+/** Own bytes of x that are dotted before their partial dots are exchanged: still in cache when their updates come. */
+const BATCH_BYTES = 1024 * 1024;
+
+type Dots = Float32Array<ArrayBufferLike> | Float64Array<ArrayBufferLike>;
+type DotPart = Part<Float32Array> | Part<Float64Array>;
+
+interface Batch {
+  readonly begin: number;
+  readonly end: number;
+  readonly rows: number;
+  /** Resolves to the whole dots: vectors × rows. */
+  readonly dots: Promise<Dots>;
+}
+
+/**
+ * The first round of a pass over a column split: partial dots of own blocks, as subtree nodes over block numbers in T, are
+ * all-reduced among the ranks of a worker row (docs/numerics.md §3). The exchange of a batch overlaps with the computing of
+ * the next.
+ */
+export class DotExchange {
+  readonly #share: Share;
+  readonly #row: Collective;
+  readonly #workplaces: readonly Workplace[];
+
+  constructor(share: Share, row: Collective, workplaces: readonly Workplace[]) {
+    this.#share = share;
+    this.#row = row;
+    this.#workplaces = workplaces;
+  }
+
+  /**
+   * Whole dots (T, panels × P rows, in the chunk's own segment) of every vector for chunks [begin, end), ascending. Addresses
+   * are good until the next one is asked for. `weights`: per segment and vector, the address of the first own weight.
+   */
+  async *dots(
+    set: StoredSet,
+    begin: number,
+    end: number,
+    weights: readonly (readonly number[])[],
+    vectors: number,
+  ): AsyncGenerator<{ chunk: number; dots: number[] }> {
+    let next = this.#start(set, begin, end, weights, vectors);
+    while (next !== undefined) {
+      const batch: Batch = next;
+      next = this.#start(set, batch.end, end, weights, vectors);
+      const dots = await batch.dots;
+      let row = 0;
+      for (let chunk = batch.begin; chunk < batch.end; chunk += 1) {
+        const rows = panelsOfChunk(set.layout, chunk) * panelRows(set.layout.dtype);
+        yield { chunk, dots: this.#restore(set, chunk, dots, batch.rows, row, rows, vectors) };
+        row += rows;
+      }
+    }
+  }
+
+  /** Computes a batch's partial dots and starts their exchange. */
+  #start(set: StoredSet, begin: number, limit: number, weights: readonly (readonly number[])[], vectors: number): Batch | undefined {
+    if (begin >= limit) return undefined;
+    const { layout } = set;
+    const ownBytes = (columnOfBlock(layout, this.#share.blockEnd) - columnOfBlock(layout, this.#share.blockBegin)) * bytesPerValue(layout.dtype);
+    let end = begin;
+    let rows = 0;
+    do {
+      rows += panelsOfChunk(layout, end) * panelRows(layout.dtype);
+      end += 1;
+    } while (end < limit && (rows + layout.chunkRows) * ownBytes <= BATCH_BYTES);
+    const parts = coverOf(this.#share.blockBegin, this.#share.blockEnd, layout.blocks).map((node): DotPart => {
+      const values = newDots(layout, vectors * rows);
+      const blocks = leavesOf(node, layout.blocks);
+      const columns = { begin: columnOfBlock(layout, blocks.begin), end: columnOfBlock(layout, blocks.end) };
+      let row = 0;
+      for (let chunk = begin; chunk < end; chunk += 1) {
+        this.#partial(set, chunk, columns, weights, vectors, values, rows, row);
+        row += panelsOfChunk(layout, chunk) * panelRows(layout.dtype);
+      }
+      return { node, begin: 0, end: vectors * rows, values } as DotPart;
+    });
+    return { begin, end, rows, dots: this.#reduce(layout, vectors * rows, parts) };
+  }
+
+  async #reduce(layout: Layout, length: number, parts: readonly DotPart[]): Promise<Dots> {
+    const into = newDots(layout, length);
+    if (into instanceof Float32Array)
+      await this.#row.allReduce({ length, leaves: layout.blocks }, parts as readonly Part<Float32Array>[], into);
+    else await this.#row.allReduce({ length, leaves: layout.blocks }, parts as readonly Part<Float64Array>[], into);
+    return into;
+  }
+
+  /** Dots of one tree node of blocks, for one chunk and every vector, into `values`. */
+  #partial(
+    set: StoredSet,
+    chunk: number,
+    columns: { begin: number; end: number },
+    weights: readonly (readonly number[])[],
+    vectors: number,
+    values: Dots,
+    stride: number,
+    row: number,
+  ): void {
+    const { layout } = set;
+    const place = set.chunks[chunk] as StoredSet['chunks'][number];
+    const { kernels, scratch } = this.#workplaces[place.segment] as Workplace;
+    const panels = panelsOfChunk(layout, chunk);
+    const out = scratch.at('partial dots', panels * CACHE_LINE_BYTES);
+    const run = {
+      x: place.x + columns.begin * CACHE_LINE_BYTES,
+      panelStride: layout.columns * CACHE_LINE_BYTES,
+      panels,
+      columns: columns.end - columns.begin,
+      blockColumns: layout.blockColumns,
+      firstPanel: 0,
+    };
+    const skip = (columns.begin - columnOfBlock(layout, this.#share.blockBegin)) * bytesPerValue(layout.dtype);
+    for (let k = 0; k < vectors; k += 1) {
+      kernels.dots(run, ((weights[place.segment] as readonly number[])[k] as number) + skip, out);
+      values.set(viewDots(layout, scratch.memory.buffer, out, panels * panelRows(layout.dtype)), k * stride + row);
+    }
+  }
+
+  /** Puts a chunk's whole dots where the kernels can read them. */
+  #restore(set: StoredSet, chunk: number, dots: Dots, stride: number, row: number, rows: number, vectors: number): number[] {
+    const place = set.chunks[chunk] as StoredSet['chunks'][number];
+    const { scratch } = this.#workplaces[place.segment] as Workplace;
+    return Array.from({ length: vectors }, (_, k) => {
+      const address = scratch.at(`dots ${k}`, rows * bytesPerValue(set.layout.dtype));
+      viewDots(set.layout, scratch.memory.buffer, address, rows).set(dots.subarray(k * stride + row, k * stride + row + rows));
+      return address;
+    });
+  }
+}
+
+function newDots(layout: Layout, length: number): Dots {
+  return layout.dtype === 'f32' ? new Float32Array(length) : new Float64Array(length);
+}
+
+function viewDots(layout: Layout, buffer: SharedArrayBuffer, at: number, length: number): Dots {
+  return layout.dtype === 'f32' ? new Float32Array(buffer, at, length) : new Float64Array(buffer, at, length);
+}

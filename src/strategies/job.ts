@@ -1,0 +1,80 @@
+import type { Traffic } from '../communicate/collective.ts';
+import type { DataStore } from '../data/store.ts';
+import type { Model } from '../models/model.ts';
+import type { Partition } from '../partition/plan.ts';
+import type { EndReason, Outcome, OptimizerOptions, Progress } from '../update/optimizer.ts';
+
+/** What every rank of a training run is told. Survives `structuredClone`. */
+export interface TrainingJob {
+  readonly store: DataStore;
+  readonly partition: Partition;
+  readonly model: Model['name'];
+  /** A name of the optimizer registry, or 'auto'. */
+  readonly optimizer: string;
+  readonly optimizerOptions: OptimizerOptions;
+  /** Penalty per unit of weight; undefined: 1/V. */
+  readonly l2: number | undefined;
+  readonly intercept: boolean;
+  /** 'null': the intercept-only model. 'zero': w = 0, b = 0. */
+  readonly start: 'null' | 'zero';
+  /** 1 where an encoded column is a 0/1 indicator. */
+  readonly indicators: Uint8Array;
+  /** Variance of each encoded column over the training rows, as the encoder made them; read for numbers only. */
+  readonly columnVariances: Float64Array;
+  /** `reference` runs the oracle in place of the SIMD kernels: slow, for tests and study. */
+  readonly kernels: 'wasm' | 'reference';
+  readonly maxPasses: number;
+  /** Unix time in ms at which rank 0 ends the run; Infinity: never. */
+  readonly endAtMs: number;
+  /** Report every rank's partial gradient of the first step. */
+  readonly explain: boolean;
+}
+
+/** A rank's share of the first gradient, for `--explain`. */
+export interface PartialGradient {
+  readonly rank: number;
+  /** Tree nodes that it sent, and their bytes. */
+  readonly nodes: number;
+  readonly bytes: number;
+  /** Encoded columns [columnBegin, columnEnd) that it owns. */
+  readonly columnBegin: number;
+  readonly columnEnd: number;
+  /** Sum of its own chunks, for its own columns, undivided: loss and intercept only where it owns block 0. */
+  readonly loss: number | undefined;
+  readonly intercept: number | undefined;
+  readonly columns: Float64Array;
+}
+
+export interface FirstStep {
+  readonly partials: readonly PartialGradient[];
+  readonly sum: { readonly loss: number; readonly intercept: number; readonly columns: Float64Array };
+  /** What the sums are divided by: V. */
+  readonly divisor: number;
+  readonly l2: number;
+}
+
+/** One update of the weights, as recorded. */
+export interface StepRecord extends Progress {
+  /** Milliseconds since training began. */
+  readonly atMs: number;
+}
+
+/** What rank 0 reports at the end. */
+export interface TrainingOutcome {
+  readonly outcome: Outcome;
+  readonly reason: EndReason;
+  readonly optimizer: string;
+  readonly progress: Progress;
+  readonly weightSum: number;
+  readonly l2: number;
+  readonly nullLoss: number;
+  /** Σ v·loss / V at the returned weights, without penalty. */
+  readonly dataLoss: number;
+  /** The same over the validation rows; NaN without any. */
+  readonly validationLoss: number;
+  readonly steps: readonly StepRecord[];
+  readonly notes: readonly string[];
+  readonly firstStep: FirstStep | undefined;
+  readonly traffic: Traffic;
+  readonly trainMs: number;
+}

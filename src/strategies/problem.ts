@@ -1,0 +1,70 @@
+import { ParagradError } from '../errors.ts';
+import { type Model, modelOf } from '../models/model.ts';
+import type { Problem } from '../update/optimizer.ts';
+import type { TotalsSums, Vector } from '../update/pass.ts';
+import type { Evaluator } from './evaluator.ts';
+import type { TrainingJob } from './job.ts';
+
+/** Newton steps for the intercept-only model with offsets: each gains digits quadratically. */
+const NEWTON_STEPS = 30;
+
+/**
+ * What every rank knows before the first step, from one `totals` pass: V, column means, the intercept-only model.
+ *
+ * @throws PARAGRAD_NO_ROWS when no training row has a weight above 0.
+ */
+export async function problemOf(job: TrainingJob, evaluator: Evaluator): Promise<{ problem: Problem; notes: string[] }> {
+  const model = modelOf(job.model);
+  const { layout, chunks } = job.store.training;
+  const totals = await evaluator.evaluate({ kind: 'totals', set: 'training' });
+  if (!(totals.v > 0))
+    throw new ParagradError('PARAGRAD_NO_ROWS', 'there is no training row with a weight above 0: nothing to learn from');
+  const notes: string[] = [];
+  const offsets = chunks.some(({ offset }) => offset !== 0);
+  const nullModel = await nullModelOf(job, model, totals, evaluator, offsets, notes);
+  const problem: Problem = {
+    layout,
+    loss: model.loss,
+    quadratic: model.quadratic,
+    curvatureBound: model.curvatureBound,
+    weightSum: totals.v,
+    l2: job.l2 ?? 1 / totals.v,
+    intercept: job.intercept,
+    columnMeans: totals.columns.map((sum) => sum / totals.v),
+    columnVariances: job.columnVariances,
+    indicators: job.indicators,
+    nullModel,
+    start: job.start === 'zero' ? zero(layout.columns) : nullModel,
+  };
+  return { problem, notes };
+}
+
+function zero(columns: number): Vector {
+  return { weights: new Float64Array(columns), intercept: 0 };
+}
+
+async function nullModelOf(
+  job: TrainingJob,
+  model: Model,
+  totals: TotalsSums,
+  evaluator: Evaluator,
+  offsets: boolean,
+  notes: string[],
+): Promise<Vector> {
+  const { weights } = zero(job.store.training.layout.columns);
+  if (!job.intercept) return { weights, intercept: 0 };
+  let { intercept, note } = model.nullIntercept(totals);
+  if (note !== undefined) notes.push(note);
+  // With offsets the intercept-only optimum of a curved loss has no closed form.
+  if (!offsets || model.quadratic || note !== undefined) return { weights, intercept };
+  for (let step = 0; step < NEWTON_STEPS; step += 1) {
+    const at = { weights, intercept };
+    const [gradient] = await evaluator.evaluate({ kind: 'gradient', at: [at] });
+    const curvature = await evaluator.evaluate({ kind: 'curvature', at, direction: { weights, intercept: 1 } });
+    const change = (gradient?.intercept ?? 0) / curvature.intercept;
+    if (!Number.isFinite(change)) break;
+    intercept -= change;
+    if (Math.abs(change) <= 1e-12 * Math.max(1, Math.abs(intercept))) break;
+  }
+  return { weights, intercept };
+}

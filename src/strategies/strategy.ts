@@ -1,0 +1,27 @@
+import type { Collective, ControlWord } from '../communicate/collective.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import type { StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
+
+/** What an engine gives to a rank that it hosts. */
+export interface RankHost {
+  readonly rank: number;
+  readonly world: Collective;
+  /** The ranks that share this rank's chunks (a column or grid split), else a group of one. */
+  readonly row: Collective;
+  readonly kernels: (memory: WebAssembly.Memory) => Kernels;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Rank 0 only: a decision that depends on a clock or a signal; asked once per pass. */
+  readonly decide: () => ControlWord;
+  /** Rank 0 only: after every update. */
+  readonly onStep: (step: StepRecord) => void;
+  readonly pause?: () => Promise<void> | undefined;
+}
+
+/**
+ * Who waits for whom: what every rank of a run does. `run` returns the same weights on every rank.
+ */
+export interface Strategy {
+  readonly name: 'map-reduce';
+  run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome>;
+}

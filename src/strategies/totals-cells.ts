@@ -1,0 +1,79 @@
+import type { StoredSet } from '../data/store.ts';
+import { ACCUMULATOR_BYTES, LANES } from '../kernels/kernels.ts';
+import { CACHE_LINE_BYTES, columnOfBlock, groupOfPanel, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
+import type { Share } from '../partition/plan.ts';
+import { sampledPanels } from '../partition/sample.ts';
+import type { PanelSample, TotalsSums } from '../update/pass.ts';
+import type { Workplace } from './cell-evaluator.ts';
+import type { ChunkTree } from './chunk-tree.ts';
+import { foldScalars } from './pass-kernels.ts';
+
+const SCALARS = 3;
+
+/** Σv, Σv·y, Σv·offset and Σv·x of a set, or of a sample of its panels: sums with r = T(v), no dots needed. */
+export class TotalsCells {
+  readonly #share: Share;
+  readonly #workplaces: readonly Workplace[];
+
+  constructor(share: Share, workplaces: readonly Workplace[]) {
+    this.#share = share;
+    this.#workplaces = workplaces;
+  }
+
+  /** Length of this rank's vectors: the scalars where it owns block 0, then its columns. */
+  length(layout: Layout): number {
+    return (this.#share.blockBegin === 0 ? SCALARS : 0) + this.#columns(layout).count;
+  }
+
+  #columns(layout: Layout): { begin: number; count: number } {
+    const begin = columnOfBlock(layout, this.#share.blockBegin);
+    return { begin, count: columnOfBlock(layout, this.#share.blockEnd) - begin };
+  }
+
+  /** Pushes the sums of chunks [begin, end) to the tree; a chunk without a sampled panel is missing. */
+  compute(set: StoredSet, sample: PanelSample | undefined, begin: number, end: number, tree: ChunkTree): void {
+    for (let chunk = begin; chunk < end; chunk += 1) {
+      const panels = panelsOfChunk(set.layout, chunk);
+      const sampled = sample === undefined ? undefined : sampledPanels(set.layout, sample.count, chunk);
+      if (sampled !== undefined && sampled.length === 0) tree.push(undefined);
+      else tree.push(this.#chunk(set, chunk, sampled ?? Array.from({ length: panels }, (_, panel) => panel), tree.take()));
+    }
+  }
+
+  #chunk(set: StoredSet, chunk: number, panels: readonly number[], values: Float64Array): Float64Array {
+    const { layout } = set;
+    const place = set.chunks[chunk] as StoredSet['chunks'][number];
+    const { kernels, scratch } = this.#workplaces[place.segment] as Workplace;
+    const { begin, count } = this.#columns(layout);
+    const lanes = scratch.at('lanes', SCALARS * LANES * 8);
+    const r = scratch.at('rows', CACHE_LINE_BYTES);
+    const accumulators = scratch.at('accumulators 0', count * ACCUMULATOR_BYTES + 64);
+    const sums = scratch.at('sums 0', count * 8 + 64);
+    scratch.f64(lanes, SCALARS * LANES).fill(0);
+    scratch.f64(accumulators, count * 2).fill(0);
+    scratch.f64(sums, count).fill(0);
+    const panelStride = layout.columns * CACHE_LINE_BYTES;
+    for (const [i, panel] of panels.entries()) {
+      const rowAt = panel * panelRows(layout.dtype) * 8;
+      const rows = { y: place.y + rowAt, v: place.v + rowAt, offset: place.offset === 0 ? 0 : place.offset + rowAt };
+      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(panel) !== groupOfPanel(panels[i - 1] as number)) kernels.flush(count, accumulators, sums);
+      kernels.totals(1, rows, r, lanes);
+      const x = place.x + panel * panelStride + begin * CACHE_LINE_BYTES;
+      kernels.update({ x, panelStride, panels: 1, columns: count, blockColumns: layout.blockColumns, firstPanel: panel }, r, accumulators, sums);
+    }
+    kernels.flush(count, accumulators, sums);
+    const scalars = this.#share.blockBegin === 0 ? SCALARS : 0;
+    if (scalars > 0) foldScalars(scratch.f64(lanes, SCALARS * LANES), SCALARS, values);
+    values.set(scratch.f64(sums, count), scalars);
+    return values;
+  }
+
+  answer(values: Float64Array): TotalsSums {
+    return {
+      v: values[0] as number,
+      vy: values[1] as number,
+      vOffset: values[2] as number,
+      columns: values.slice(SCALARS),
+    };
+  }
+}
