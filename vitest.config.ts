@@ -1,5 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Suites by the end of a file's name, so that each needs only what it says: `quick` Node.js alone, `slow` time, `node` other
+ * versions of Node.js, `python` NumPy and scikit-learn (npm run engine:node, engine:python).
+ */
+const SUITES = ['slow', 'node', 'python'];
+
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, pool: 'forks', maxWorkers: 2 },
+  test: {
+    testTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 2,
+    globalSetup: 'test/setup.ts',
+    projects: [
+      {
+        extends: true,
+        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: SUITES.map((suite) => `test/**/*.${suite}.test.ts`) },
+      },
+      ...SUITES.map((suite) => ({
+        extends: true as const,
+        test: { name: suite, include: [`test/**/*.${suite}.test.ts`], testTimeout: 600_000, fileParallelism: false },
+      })),
+    ],
+  },
 });
