@@ -1,0 +1,124 @@
+import { ParagradError } from '../errors.ts';
+import { type CsvHead, headText, parseHead } from './csv-head.ts';
+import { type Duck, dataError, literal, memoryLimitBytes, pathLiteral } from './duckdb.ts';
+import type { Relation } from './duckdb-table.ts';
+import { quote } from './names.ts';
+import type { FileHead } from './open-file.ts';
+import { checkCasts, profile, type RawColumn, wrongValue } from './profile.ts';
+import type { ReadOptions } from './read-options.ts';
+import { kindOf, readingOf } from './sql-types.ts';
+import type { ColumnKind } from './table.ts';
+
+/** Rows of the sample that decides the types, as DuckDB takes them. */
+const SAMPLE_ROWS = 20_480;
+/** A CSV file is read once into DuckDB's memory when it takes at most this share of what the process may use. */
+const LOAD_SHARE = 0.2;
+const GZIP_RATIO = 8;
+
+interface Sniffed {
+  readonly types: readonly string[];
+  readonly formats: string;
+  /** Whether the sample could be read at all. */
+  readonly known: boolean;
+}
+
+function dialect(head: CsvHead): string {
+  const options = [`delim=${literal(head.delimiter)}`, `quote='"'`, `escape='"'`, 'header=true', "comment=''", 'skip=0', 'strict_mode=true', 'null_padding=false', "nullstr=''"];
+  return `${options.join(', ')}, compression=${head.gzip ? "'gzip'" : "'none'"}, hive_partitioning=false`;
+}
+
+/** Types by DuckDB's sample. A file that it cannot make sense of counts as text: reading it then finds the line. */
+async function sniff(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> {
+  const unknown: Sniffed = { types: head.names.map(() => 'VARCHAR'), formats: '', known: false };
+  try {
+    const sniffer = `sniff_csv(${pathLiteral(path)}, ${dialect(head).replace(', hive_partitioning=false', '')}, sample_size=${SAMPLE_ROWS})`;
+    const types = (await duck.strings(`SELECT c.type FROM (SELECT unnest(Columns) AS c FROM ${sniffer})`)).map((row) => row[0] as string);
+    const formats = (await duck.strings(`SELECT DateFormat, TimestampFormat FROM ${sniffer}`))[0] ?? [];
+    if (types.length !== head.names.length) return unknown;
+    const [date, timestamp] = formats;
+    return { types, formats: `${date ? `, dateformat=${literal(date)}` : ''}${timestamp ? `, timestampformat=${literal(timestamp)}` : ''}`, known: true };
+  } catch {
+    return unknown;
+  }
+}
+
+/** The type that a column is declared with: numbers always DOUBLE, so that 1.5 may follow 20,000 whole numbers. */
+function declaredType(sniffed: string, wanted: ColumnKind | undefined): string {
+  const own = kindOf(sniffed);
+  const kind = wanted ?? own;
+  if (kind === 'number') return wanted === 'number' && own === 'date' ? sniffed : 'DOUBLE';
+  if (kind === 'boolean') return 'BOOLEAN';
+  if (kind === 'date') return own === 'date' ? sniffed : 'TIMESTAMP';
+  return 'VARCHAR';
+}
+
+/** DuckDB's message about a CSV file: file, line, column, value and the way out. */
+function explainCsv(source: string, columns: readonly RawColumn[], forcedBy: (column: RawColumn) => string | undefined) {
+  return (error: unknown): ParagradError => {
+    if (error instanceof ParagradError) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    const found = /CSV Error on Line: (\d+)/u.exec(message)?.[1];
+    const line = found === undefined ? undefined : Number(found);
+    const fail = (why: string): ParagradError =>
+      new ParagradError('PARAGRAD_DATA', `${source}${line === undefined ? '' : `, line ${line}`}: ${why}`, {
+        place: line === undefined ? { file: source } : { file: source, line },
+        cause: error,
+      });
+    const value = /Error when converting column "c(\d+)"\. Could not convert string "([\s\S]*?)" to '/u.exec(message);
+    const column = value === null ? undefined : columns[Number(value[1])];
+    if (value !== null && column !== undefined)
+      return wrongValue({ source, line, column: column.name, value: value[2] as string, kind: kindOf(column.type), forced: forcedBy(column) });
+    const fields = /Expected Number of Columns: (\d+) Found: (\d+)/u.exec(message);
+    if (fields !== null) return fail(`${fields[2]} fields where the header has ${fields[1]}`);
+    if (/unterminated quote/u.test(message)) return fail('a quote that opens here is not closed');
+    if (/Maximum line size/u.test(message)) return fail('a line longer than 2 MB: is there a quote that is not closed?');
+    if (/Invalid unicode/u.test(message)) return fail('not UTF-8 text: convert the file (for example iconv -f latin1 -t utf-8)');
+    if (/invalid state/u.test(message)) return fail('not well-formed CSV: look for mixed line ends (\\n and \\r\\n) or for text behind a closing quote');
+    return dataError(source, error);
+  };
+}
+
+/** The relation of a CSV file, plain or packed by gzip. */
+export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions): Promise<Relation> {
+  const source = file.path;
+  const { text, gzip } = headText(file.head, source, file.whole);
+  const head = parseHead(text, source, gzip, file.whole);
+  options.check(head.names, source);
+  const sniffed = await sniff(duck, source, head);
+  const columns = head.names.map((name, i): RawColumn => {
+    const dropped = options.dropped(name);
+    const wanted = dropped ? undefined : options.wanted(name);
+    const type = dropped ? 'VARCHAR' : declaredType(sniffed.types[i] as string, wanted);
+    return { name, type, reading: readingOf(type, `c${i}`, wanted) ?? { kind: 'other', expression: `c${i}` }, dropped };
+  });
+  const explain = explainCsv(source, columns, (column) => options.forcedBy(column.name));
+  const declared = columns.map((column, i) => `'c${i}': '${column.type}'`).join(', ');
+  const reader = `read_csv(${pathLiteral(source)}, ${dialect(head)}, auto_detect=false${sniffed.formats}, columns={${declared}})`;
+  const kept = columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ');
+  const load = options.load ?? file.bytes * (gzip ? GZIP_RATIO : 1) <= memoryLimitBytes() * LOAD_SHARE;
+  try {
+    if (load && kept !== '') await duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`);
+    const from = load && kept !== '' ? 'loaded' : reader;
+    const found = await profile(duck, from, columns);
+    if (found.rows === 0)
+      throw new ParagradError('PARAGRAD_DATA', `${source} has a header line (${head.names.slice(0, 3).map(quote).join(', ')}${head.names.length > 3 ? ' …' : ''}) and no rows`, { place: { file: source } });
+    const late = await lateNumbers(duck, from, columns, found.columns.map((c) => c.text?.present ?? 0), options, sniffed.known);
+    for (const i of late) found.columns[i] = { name: (columns[i] as RawColumn).name, kind: 'number', sourceType: 'DOUBLE', expression: `CAST(c${i} AS DOUBLE)` };
+    await checkCasts(duck, { source, from, columns, forcedBy: (column) => options.forcedBy(column.name) });
+    return { duck, source, from, rows: found.rows, columns: found.columns, explain };
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** Columns that were empty in the sample, so taken for text, and hold only numbers. */
+async function lateNumbers(duck: Duck, from: string, columns: readonly RawColumn[], present: readonly number[], options: ReadOptions, known: boolean): Promise<number[]> {
+  const text = columns.flatMap((column, i) => (column.reading.kind === 'text' && !column.dropped && options.wanted(column.name) === undefined && (present[i] as number) > 0 ? [i] : []));
+  if (text.length === 0) return [];
+  const counts = async (expression: (i: number) => string, rows: string): Promise<number[]> =>
+    ((await duck.strings(`SELECT ${text.map((i) => `CAST(count(${expression(i)}) AS VARCHAR)`).join(', ')} FROM ${rows}`))[0] as string[]).map(Number);
+  const sampled = known ? await counts((i) => `c${i}`, `(SELECT * FROM ${from} LIMIT ${SAMPLE_ROWS})`) : text.map(() => 0);
+  if (sampled.every((count) => count > 0)) return [];
+  const numbers = await counts((i) => `TRY_CAST(c${i} AS DOUBLE)`, from);
+  return text.filter((i, at) => sampled[at] === 0 && numbers[at] === present[i]);
+}

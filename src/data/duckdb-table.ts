@@ -1,0 +1,184 @@
+import type * as bindings from '@duckdb/node-bindings';
+import { assert, ParagradError } from '../errors.ts';
+import { type Duck, dataError, validityOf } from './duckdb.ts';
+import { type Batch, INGEST_ROWS, type Table, type TableColumn, type Values } from './table.ts';
+
+/** A relation of DuckDB, ready to scan. */
+export interface Relation {
+  readonly duck: Duck;
+  readonly source: string;
+  /** What stands after FROM. */
+  readonly from: string;
+  readonly rows: number;
+  /** `expression` gives DOUBLE or, for text, VARCHAR. */
+  readonly columns: readonly (TableColumn & { readonly expression: string })[];
+  /** DuckDB's message in the user's terms. */
+  explain(error: unknown): ParagradError;
+}
+
+/** A column of a batch while it is filled. */
+interface Filling {
+  readonly values: Values;
+  /** Allocated when first needed; all zeros, or in use when `anyMissing`. */
+  missing: Uint8Array | undefined;
+  anyMissing: boolean;
+}
+
+/** A table over a relation of DuckDB. Text columns are scanned as codes of an ENUM type, so no value becomes a string. */
+export function duckTable(relation: Relation): Table {
+  const { duck, columns } = relation;
+  const dictionaries = new Map<number, Promise<readonly string[]>>();
+  const dictionariesOf = async (wanted: readonly number[]): Promise<(readonly string[] | undefined)[]> => {
+    const fresh = wanted.filter((c) => columns[c]?.kind === 'text' && !dictionaries.has(c));
+    if (fresh.length > 0) {
+      const made = makeEnums(relation, fresh);
+      for (const [i, c] of fresh.entries()) dictionaries.set(c, made.then((all) => all[i] as readonly string[]));
+    }
+    return Promise.all(wanted.map((c) => dictionaries.get(c)));
+  };
+  return {
+    source: relation.source,
+    columns,
+    rows: relation.rows,
+    scan: (wanted, options = {}) => scanRelation(relation, wanted, dictionariesOf, options.signal),
+    close: () => duck.close(),
+  };
+}
+
+/** Types e<column> = ENUM of the values of text columns, in byte order; one reading for all. */
+async function makeEnums(relation: Relation, wanted: readonly number[]): Promise<(readonly string[])[]> {
+  const { duck, columns, from } = relation;
+  const lists = wanted.map((c) => {
+    const { expression } = columns[c] as Relation['columns'][number];
+    return `list_sort(list(DISTINCT ${expression}) FILTER (WHERE ${expression} IS NOT NULL)) AS c${c}`;
+  });
+  const name = `dictionaries_${wanted[0]}`;
+  try {
+    await duck.run(`CREATE TABLE ${name} AS SELECT ${lists.join(', ')} FROM ${from}`);
+    const result: (readonly string[])[] = [];
+    for (const c of wanted) {
+      await duck.run(`CREATE TYPE e${c} AS ENUM (SELECT unnest(c${c}) FROM ${name})`);
+      const type = duck.api.column_logical_type(await duck.run(`SELECT CAST(NULL AS e${c})`), 0);
+      result.push(Array.from({ length: duck.api.enum_dictionary_size(type) }, (_, i) => duck.api.enum_dictionary_value(type, i)));
+    }
+    await duck.run(`DROP TABLE ${name}`);
+    return result;
+  } catch (error) {
+    throw relation.explain(error);
+  }
+}
+
+async function* scanRelation(
+  relation: Relation,
+  wanted: readonly number[],
+  dictionariesOf: (wanted: readonly number[]) => Promise<(readonly string[] | undefined)[]>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Batch> {
+  const dictionaries = await dictionariesOf(wanted);
+  const expressions = wanted.map((c) => {
+    const column = relation.columns[c];
+    assert(column !== undefined && column.kind !== 'other', 'a column that cannot be scanned');
+    return column.kind === 'text' ? `CAST(${column.expression} AS e${c})` : column.expression;
+  });
+  // Without columns the rows still count.
+  const list = expressions.length === 0 ? 'CAST(0 AS DOUBLE)' : expressions.join(', ');
+  const sql = `SELECT ${list} FROM ${relation.from}`;
+  const columns = dictionaries.map(
+    (dictionary): Filling => ({
+      values:
+        dictionary === undefined
+          ? { kind: 'number', values: new Float64Array(INGEST_ROWS), missing: undefined }
+          : { kind: 'text', codes: new Int32Array(INGEST_ROWS), dictionary },
+      missing: undefined,
+      anyMissing: false,
+    }),
+  );
+  // A stream takes its connection for itself.
+  const duck = await relation.duck.connect();
+  let firstRow = 0;
+  let filled = 0;
+  const batch = (): Batch => ({ firstRow, rows: filled, columns: columns.map((column) => finish(column, filled)) });
+  try {
+    try {
+      for await (const chunk of duck.stream(sql, signal)) {
+        const size = duck.api.data_chunk_get_size(chunk);
+        for (let done = 0; done < size; ) {
+          const rows = Math.min(size - done, INGEST_ROWS - filled);
+          for (const [i, column] of columns.entries()) fill(duck, column, duck.api.data_chunk_get_vector(chunk, i), size, done, rows, filled);
+          done += rows;
+          filled += rows;
+          if (filled < INGEST_ROWS) continue;
+          yield batch();
+          firstRow += filled;
+          filled = 0;
+          for (const column of columns) column.anyMissing = false;
+        }
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw relation.explain(error);
+    }
+    if (firstRow + filled !== relation.rows) throw await endedEarly(relation, duck, expressions, firstRow + filled);
+    if (filled > 0) yield batch();
+  } finally {
+    duck.close();
+  }
+}
+
+/** Copies rows [from, from + rows) of a vector into a column at `at`: the vector's memory is reused by DuckDB. */
+function fill(duck: Duck, column: Filling, vector: bindings.Vector, size: number, from: number, rows: number, at: number): void {
+  const { api } = duck;
+  const validity = validityOf(api, vector, size);
+  if (column.values.kind === 'number') {
+    const data = api.vector_get_data(vector, size * 8);
+    const { values } = column.values;
+    values.set(new Float64Array(data.buffer, data.byteOffset + from * 8, rows), at);
+    if (validity !== null) {
+      for (let i = 0; i < rows; i += 1) {
+        const row = from + i;
+        if ((((validity[row >> 3] as number) >> (row & 7)) & 1) === 0) values[at + i] = Number.NaN;
+      }
+    }
+    return;
+  }
+  const { codes, dictionary } = column.values;
+  const width = dictionary.length <= 256 ? 1 : dictionary.length <= 65_536 ? 2 : 4;
+  const data = api.vector_get_data(vector, size * width);
+  const begin = data.byteOffset + from * width;
+  const source =
+    width === 1 ? new Uint8Array(data.buffer, begin, rows) : width === 2 ? new Uint16Array(data.buffer, begin, rows) : new Int32Array(data.buffer, begin, rows);
+  codes.set(source, at);
+  if (validity !== null) {
+    for (let i = 0; i < rows; i += 1) {
+      const row = from + i;
+      if ((((validity[row >> 3] as number) >> (row & 7)) & 1) === 0) codes[at + i] = -1;
+    }
+  }
+}
+
+/** Turns NaN (missing, or NaN in the file) into a mask; the mask is only made where one is needed. */
+function finish(column: Filling, rows: number): Values {
+  if (column.values.kind === 'text') return column.values;
+  const { values } = column.values;
+  for (let i = 0; i < rows; i += 1) {
+    const value = values[i] as number;
+    if (value === value) continue;
+    column.missing ??= new Uint8Array(INGEST_ROWS);
+    if (!column.anyMissing) column.missing.fill(0);
+    column.anyMissing = true;
+    column.missing[i] = 1;
+    values[i] = 0;
+  }
+  return { kind: 'number', values, missing: column.anyMissing ? column.missing : undefined };
+}
+
+/** Runs the query of a stream that ended early to its end, for DuckDB's message. */
+async function endedEarly(relation: Relation, duck: Duck, expressions: readonly string[], rows: number): Promise<ParagradError> {
+  const counts = expressions.length === 0 ? 'count(*)' : expressions.map((e) => `count(${e})`).join(', ');
+  try {
+    await duck.run(`SELECT ${counts} FROM ${relation.from}`);
+  } catch (error) {
+    return relation.explain(error);
+  }
+  return dataError(relation.source, new Error(`reading ended after ${rows} of ${relation.rows} rows: did the file change meanwhile?`));
+}

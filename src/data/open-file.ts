@@ -1,0 +1,56 @@
+import { constants } from 'node:fs';
+import { access, open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ParagradError } from '../errors.ts';
+import { nearestName, quote } from './names.ts';
+
+/** Bytes of a file's head that are looked at: enough for any header line. */
+const HEAD_BYTES = 4 * 1024 * 1024;
+
+export interface FileHead {
+  readonly path: string;
+  readonly bytes: number;
+  readonly head: Uint8Array;
+  /** The head is the whole file. */
+  readonly whole: boolean;
+}
+
+function fileError(path: string, why: string, cause?: unknown): ParagradError {
+  return new ParagradError('PARAGRAD_FILE', `${path} ${why}`, { place: { file: path }, cause });
+}
+
+async function missing(path: string): Promise<ParagradError> {
+  if (/^[a-z][a-z0-9+.-]*:\/\//iu.test(path)) return fileError(path, 'is an address: only local files are read');
+  const near = nearestName(basename(path), await readdir(dirname(path)).catch(() => []));
+  const hint = near === undefined ? '' : `; did you mean ${quote(join(dirname(path), near))}?`;
+  return fileError(path, `does not exist${hint}`);
+}
+
+/** The first bytes of a file. @throws PARAGRAD_FILE when it is missing, a folder, empty or not readable */
+export async function readHead(path: string): Promise<FileHead> {
+  const facts = await stat(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw await missing(path);
+    throw fileError(path, `cannot be read: ${error.message}`, error);
+  });
+  if (facts.isDirectory()) throw fileError(path, 'is a folder: a CSV or Parquet file is needed');
+  if (!facts.isFile()) throw fileError(path, 'is not a regular file');
+  if (facts.size === 0) throw fileError(path, 'is empty (0 bytes)');
+  try {
+    await access(path, constants.R_OK);
+    const handle = await open(path, 'r');
+    try {
+      const head = new Uint8Array(Math.min(HEAD_BYTES, facts.size));
+      let filled = 0;
+      while (filled < head.length) {
+        const { bytesRead } = await handle.read(head, filled, head.length - filled, filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return { path, bytes: facts.size, head: head.subarray(0, filled), whole: filled === facts.size };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(path, `cannot be read: ${(error as Error).message}`, error);
+  }
+}

@@ -1,0 +1,74 @@
+import { ParagradError } from '../errors.ts';
+import type { Duck } from './duckdb.ts';
+import { quote } from './names.ts';
+import { castTarget, kindOf, type Reading } from './sql-types.ts';
+import type { ColumnKind, TableColumn } from './table.ts';
+
+/** A column of a relation before it is profiled. */
+export interface RawColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly reading: Reading;
+  /** Left out by the user: not looked at. */
+  readonly dropped: boolean;
+}
+
+export interface Profile {
+  readonly rows: number;
+  readonly columns: (TableColumn & { expression: string })[];
+}
+
+/** Counts rows, and for text columns the rows that have a value and the different values: one reading for all. */
+export async function profile(duck: Duck, from: string, columns: readonly RawColumn[]): Promise<Profile> {
+  const text = columns.filter((column) => column.reading.kind === 'text' && !column.dropped);
+  const counts = text.flatMap(({ reading: { expression } }) => [`count(${expression})`, `count(DISTINCT ${expression})`]);
+  const list = ['count(*)', ...counts].map((count) => `CAST(${count} AS VARCHAR)`).join(', ');
+  const numbers = ((await duck.strings(`SELECT ${list} FROM ${from}`))[0] as string[]).map(Number);
+  return {
+    rows: numbers[0] as number,
+    columns: columns.map((column) => {
+      const { name, type, reading } = column;
+      const base = { name, kind: reading.kind, sourceType: type, expression: reading.expression };
+      const at = text.indexOf(column);
+      return at < 0 ? base : { ...base, text: { present: numbers[at * 2 + 1] as number, distinct: numbers[at * 2 + 2] as number } };
+    }),
+  };
+}
+
+const NEEDED: Record<ColumnKind, string> = { number: 'number', boolean: 'true or false value', date: 'date', text: 'text', other: 'value' };
+
+/** "is not a number: …" with the ways out. `forced`: why it had to be one (the option, or the model). */
+export function wrongValue(place: { source: string; line?: number | undefined; row?: number | undefined; column: string; value: string; kind: ColumnKind; forced: string | undefined }): ParagradError {
+  const { source, line, row, column, value, kind, forced } = place;
+  const where = line === undefined ? `row ${row?.toLocaleString('en-US')}` : `line ${line}`;
+  const way =
+    forced === '--number'
+      ? 'correct it, or leave --number away'
+      : forced === undefined
+        ? `correct it, read the column as categories with --category ${shellName(column)}, or leave it out with --drop ${shellName(column)}`
+        : `${forced} needs one there`;
+  return new ParagradError('PARAGRAD_VALUE', `${source}, ${where}, column ${quote(column)}: ${quote(value)} is not a ${NEEDED[kind]}: ${way}`, {
+    place: line === undefined ? { file: source, column } : { file: source, line, column },
+  });
+}
+
+/** A name as it can be typed in a shell. */
+function shellName(name: string): string {
+  return /^[\w.-]+$/u.test(name) ? name : quote(name);
+}
+
+/** Checks that text columns that are to be read as numbers, booleans or dates can be. @throws PARAGRAD_VALUE */
+export async function checkCasts(
+  duck: Duck,
+  relation: { source: string; from: string; columns: readonly RawColumn[]; forcedBy(column: RawColumn): string | undefined },
+): Promise<void> {
+  for (const column of relation.columns) {
+    const { type, reading } = column;
+    if (column.dropped || kindOf(type) !== 'text' || reading.kind === 'text' || reading.kind === 'other') continue;
+    const c = `c${relation.columns.indexOf(column)}`;
+    const sql = `SELECT CAST(row AS VARCHAR), value FROM (SELECT row_number() OVER () AS row, CAST(${c} AS VARCHAR) AS value FROM ${relation.from}) WHERE value IS NOT NULL AND TRY_CAST(value AS ${castTarget(reading.kind)}) IS NULL ORDER BY row LIMIT 1`;
+    const bad = (await duck.strings(sql))[0];
+    if (bad !== undefined)
+      throw wrongValue({ source: relation.source, row: Number(bad[0]), column: column.name, value: bad[1] as string, kind: reading.kind, forced: relation.forcedBy(column) });
+  }
+}

@@ -1,0 +1,47 @@
+import { ParagradError } from '../errors.ts';
+import { quote, unknownColumn } from './names.ts';
+import type { ColumnChoices, ColumnKind } from './table.ts';
+
+/** How a file is to be read. */
+export interface OpenOptions extends ColumnChoices {
+  /** Kinds that a model expects, by column name: they come before what the sample says. Columns it lacks are ignored. */
+  readonly expected?: ReadonlyMap<string, ColumnKind> | undefined;
+  /** CSV: read the file once into memory (spilled to disk where it must), or again for every scan. Default: by its size. */
+  readonly load?: boolean | undefined;
+}
+
+export interface ReadOptions {
+  readonly load: boolean | undefined;
+  /** Refuses names that the source does not have. */
+  check(names: readonly string[], source: string): void;
+  dropped(name: string): boolean;
+  wanted(name: string): ColumnKind | undefined;
+  /** Who asks for the kind of a column. */
+  forcedBy(name: string): string | undefined;
+}
+
+/** @throws PARAGRAD_OPTION when a column is named twice */
+export function readOptions(options: OpenOptions): ReadOptions {
+  const lists = { '--category': options.category ?? [], '--number': options.number ?? [], '--drop': options.drop ?? [] };
+  const chosen = new Map<string, string>();
+  for (const [option, names] of Object.entries(lists))
+    for (const name of names) {
+      const before = chosen.get(name);
+      if (before !== undefined && before !== option)
+        throw new ParagradError('PARAGRAD_OPTION', `column ${quote(name)} stands in ${before} and in ${option}: choose one`, { place: { column: name, option } });
+      chosen.set(name, option);
+    }
+  const expected = options.expected ?? new Map<string, ColumnKind>();
+  return {
+    load: options.load,
+    check(names, source) {
+      for (const [name, option] of chosen) if (!names.includes(name)) throw unknownColumn(name, names, source, option);
+    },
+    dropped: (name) => chosen.get(name) === '--drop',
+    wanted(name) {
+      const option = chosen.get(name);
+      return option === '--category' ? 'text' : option === '--number' ? 'number' : expected.get(name);
+    },
+    forcedBy: (name) => (chosen.has(name) ? chosen.get(name) : expected.has(name) ? 'the model' : undefined),
+  };
+}

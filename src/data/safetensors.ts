@@ -1,0 +1,69 @@
+import { ParagradError } from '../errors.ts';
+
+/**
+ * The safetensors format: 8 bytes with the header's length, a JSON header, the tensors' bytes. Python opens such a file as it
+ * is (`safetensors.numpy.load_file`). Format: github.com/huggingface/safetensors, README.
+ */
+export interface Tensor {
+  readonly dtype: 'F64';
+  readonly shape: readonly number[];
+  readonly values: Float64Array;
+}
+
+const HEADER_LIMIT_BYTES = 100_000_000;
+
+/** A whole file. The header is padded with spaces so that tensors start at a multiple of 8 bytes. */
+export function writeSafetensors(tensors: Readonly<Record<string, Tensor>>, metadata: Readonly<Record<string, string>>): Uint8Array {
+  let offset = 0;
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  for (const [name, { dtype, shape, values }] of Object.entries(tensors)) {
+    header[name] = { dtype, shape, data_offsets: [offset, offset + values.byteLength] };
+    offset += values.byteLength;
+  }
+  const text = JSON.stringify(header);
+  const bytes = new TextEncoder().encode(text);
+  const padded = Math.ceil(bytes.length / 8) * 8;
+  const file = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.set(bytes, 8);
+  let at = 8 + padded;
+  for (const { values } of Object.values(tensors)) {
+    const view = new DataView(file.buffer, at, values.byteLength);
+    values.forEach((value, i) => {
+      view.setFloat64(i * 8, value, true);
+    });
+    at += values.byteLength;
+  }
+  return file;
+}
+
+/**
+ * Tensors of a file written by `writeSafetensors`.
+ *
+ * @throws PARAGRAD_MODEL_FILE when the bytes are not such a file, or it is cut off.
+ */
+export function readSafetensors(file: Uint8Array, name: string): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
+  const broken = (why: string): ParagradError =>
+    new ParagradError('PARAGRAD_MODEL_FILE', `${name} is not a whole safetensors file: ${why}`, { place: { file: name } });
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  if (file.length < 8) throw broken('it is shorter than 8 bytes');
+  const length = Number(view.getBigUint64(0, true));
+  if (length > HEADER_LIMIT_BYTES || 8 + length > file.length) throw broken('its header is cut off');
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> & { __metadata__?: Record<string, string> };
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, 8 + length)));
+  } catch {
+    throw broken('its header is not JSON');
+  }
+  const tensors: Record<string, Tensor> = {};
+  const { __metadata__: metadata = {}, ...entries } = header;
+  for (const [tensor, { dtype, shape, data_offsets }] of Object.entries(entries)) {
+    const [begin, end] = data_offsets;
+    const count = shape.reduce((product, n) => product * n, 1);
+    if (dtype !== 'F64') throw broken(`tensor ${tensor} has dtype ${dtype}, not F64`);
+    if (end - begin !== count * 8 || 8 + length + end > file.length) throw broken(`tensor ${tensor} is cut off`);
+    const values = Float64Array.from({ length: count }, (_, i) => view.getFloat64(8 + length + begin + i * 8, true));
+    tensors[tensor] = { dtype, shape, values };
+  }
+  return { tensors, metadata };
+}
