@@ -58,11 +58,11 @@ export function expm1(x: number): number {
   const high = c - k * LN2_HIGH;
   const r = high - k * LN2_LOW;
   const lost = high - r - k * LN2_LOW;
-  const p = r + (r * r * expTail(r) + lost);
+  const tail = r * r * expTail(r) + lost;
   const half = k >> 1;
-  const large = (1 + p) * power(half) * power(k - half);
+  const large = (1 + (r + tail)) * power(half) * power(k - half);
   const scale = power(k > 60 ? 60 : k);
-  const result = k > 53 ? large : p * scale + (scale - 1);
+  const result = k > 53 ? large : scale - 1 + scale * r + scale * tail;
   return x === 0 ? x : result;
 }
 
@@ -106,7 +106,9 @@ export function log1p(x: number): number {
 /** tanh x */
 export function tanh(x: number): number {
   const a = x < 0 ? -x : x;
-  const t = expm1(-2 * a);
-  const result = -t / (2 + t);
+  const t = expm1(2 * a);
+  const large = t > 2;
+  const q = (large ? 2 : t) / (t + 2);
+  const result = large ? 1 - q : q;
   return x < 0 ? -result : x === 0 ? x : result;
 }
