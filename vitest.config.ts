@@ -8,18 +8,20 @@ const SUITES = ['slow', 'node', 'python'];
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
     globalSetup: 'test/setup.ts',
     projects: [
       {
-        extends: true,
-        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: SUITES.map((suite) => `test/**/*.${suite}.test.ts`) },
+        test: {
+          name: 'quick',
+          include: ['test/**/*.test.ts'],
+          exclude: SUITES.map((suite) => `test/**/*.${suite}.test.ts`),
+          testTimeout: 60_000,
+        },
       },
       ...SUITES.map((suite) => ({
-        extends: true as const,
-        test: { name: suite, include: [`test/**/*.${suite}.test.ts`], testTimeout: 600_000, fileParallelism: false },
+        test: { name: suite, include: [`test/**/*.${suite}.test.ts`], testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
       })),
     ],
   },

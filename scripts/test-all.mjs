@@ -1,0 +1,86 @@
+// Everything that must hold: checks of the code, then every suite of tests, each with its time. Other versions of Node.js and
+// the Python environment that two suites need are installed first, where that works. The last line counts.
+//
+//   node scripts/test-all.mjs [check|quick|slow|node|python …]      default: all of them
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CHECKS = ['lint', 'types', 'promises', 'imports', 'unused', 'package'];
+const SUITES = ['quick', 'slow', 'node', 'python'];
+const INSTALLS = { node: 'engine-node.mjs', python: 'engine-python.mjs' };
+
+const parts = process.argv.slice(2);
+const unknown = parts.filter((part) => part !== 'check' && !SUITES.includes(part));
+if (unknown.length > 0) {
+  console.error(`test-all: no such part: ${unknown.join(', ')} (check, ${SUITES.join(', ')})`);
+  process.exit(2);
+}
+const wants = (part) => parts.length === 0 || parts.includes(part);
+
+function run(command, args) {
+  return spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' }).status ?? 1;
+}
+const npmRun = (script) => run('npm', ['run', '--silent', script]);
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const report = [];
+
+/** Runs one part and reports what it counted and how long it took. */
+function part(name, count) {
+  console.log(`\n── ${name}`);
+  const start = performance.now();
+  const { passed, failed, skipped } = count();
+  counts.passed += passed;
+  counts.failed += failed;
+  counts.skipped += skipped;
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  report.push(
+    `${name.padEnd(16)} ${String(passed).padStart(6)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped ${seconds.padStart(8)} s`,
+  );
+}
+
+const step = (script) => () => {
+  const ok = npmRun(script) === 0;
+  return { passed: 0, failed: ok ? 0 : 1, skipped: 0 };
+};
+
+/** Counts of a suite as vitest saw them. A file that did not load, or an error outside of any test, counts as a failure. */
+function suite(name) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'paragrad-tests-'));
+  try {
+    const output = path.join(folder, 'result.json');
+    const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const args = ['run', '--project', name, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
+    const status = run(process.execPath, [vitest, ...args]);
+    const result = JSON.parse(readFileSync(output, 'utf8'));
+    const unloaded = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+    const failed = result.numFailedTests + unloaded;
+    return {
+      passed: result.numPassedTests,
+      failed: status !== 0 && failed === 0 ? 1 : failed,
+      skipped: result.numPendingTests + result.numTodoTests,
+    };
+  } catch (error) {
+    console.error(`the suite ${name} left no result: ${error.message}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+part('build', step('build'));
+if (wants('check')) for (const check of CHECKS) part(`check:${check}`, step(`check:${check}`));
+for (const name of SUITES.filter(wants)) {
+  // A failure to install says why by itself; with CI=true the tests then fail, elsewhere they are skipped.
+  if (name in INSTALLS) run(process.execPath, [path.join(ROOT, 'scripts', INSTALLS[name])]);
+  part(`test ${name}`, () => suite(name));
+}
+
+console.log(`\n${report.join('\n')}\n`);
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
+process.exitCode = counts.failed > 0 ? 1 : 0;
