@@ -108,7 +108,9 @@ export function tanh(x: number): number {
   const a = x < 0 ? -x : x;
   const t = expm1(2 * a);
   const large = t > 2;
-  const q = (large ? 2 : t) / (t + 2);
-  const result = large ? 1 - q : q;
+  const sum = t + 2;
+  const lost = t - (sum - 2);
+  const q = (large ? 2 : t) / sum;
+  const result = large ? 1 - q : q - (q * lost) / sum;
   return x < 0 ? -result : x === 0 ? x : result;
 }
