@@ -62,7 +62,9 @@ export function expm1(x: number): number {
   const half = k >> 1;
   const large = (1 + (r + tail)) * power(half) * power(k - half);
   const scale = power(k > 60 ? 60 : k);
-  const result = k > 53 ? large : scale - 1 + scale * r + scale * tail;
+  const sum = scale - 1 + scale * r;
+  const rest = scale * r - (sum - (scale - 1));
+  const result = k > 53 ? large : sum + (scale * tail + rest);
   return x === 0 ? x : result;
 }
 
