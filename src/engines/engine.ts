@@ -1,3 +1,4 @@
+import type { DataTask, DataTaskResult } from '../data/tasks.ts';
 import type { StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 
 /**
@@ -8,15 +9,29 @@ import type { StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job
 export interface Engine {
   readonly name: EngineName;
   readonly kind: 'resident' | 'driven';
+  /** Starts `workers` workers; they wait for work. Must be closed. */
+  open(workers: number): Session;
+}
+
+export type EngineName = 'inline' | 'threads';
+
+/** Workers that are alive. One piece of work at a time. */
+export interface Session {
+  readonly workers: number;
   /**
-   * Runs a job to its end. Nothing of the engine outlives the promise.
+   * Work on data before there are shares (statistics, packing): task i goes to worker i mod workers, results come in the order of
+   * the tasks. Tasks are independent of each other.
+   */
+  run(tasks: readonly DataTask[]): Promise<DataTaskResult[]>;
+  /**
+   * Runs a job whose partition has as many workers as the session.
    *
    * @throws PARAGRAD_WORKER_LOST when a worker exits or never starts; what a rank throws, with its rank.
    */
   train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome>;
+  /** Ends the workers, also while they work. A second call does nothing. */
+  close(): Promise<void>;
 }
-
-export type EngineName = 'inline' | 'threads';
 
 export interface EngineHooks {
   /** Updates of the weights, in batches: at most some ten calls a second, from the thread that called `train`. */

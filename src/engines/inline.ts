@@ -1,9 +1,10 @@
 import { CONTROL, type Collective, type ControlWord } from '../communicate/collective.ts';
 import { createLoopbackCollectives } from '../communicate/loopback/collectives.ts';
-import { kernelsOf } from './kernels.ts';
+import { type DataTask, type DataTaskResult, runDataTask } from '../data/tasks.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { mapReduce } from '../strategies/map-reduce.ts';
-import type { Engine, EngineHooks } from './engine.ts';
+import type { Engine, EngineHooks, Session } from './engine.ts';
+import { kernelsOf } from './kernels.ts';
 import { StepBatcher } from './step-batcher.ts';
 
 /** How long the calling thread may be kept before the event loop gets a turn. */
@@ -13,7 +14,35 @@ const TURN_MS = 5;
  * Everything in the calling thread: one rank, or several that speak by loopback (nothing runs at the same time: for study
  * and tests). The event loop gets a turn every few milliseconds.
  */
-export const inline: Engine = { name: 'inline', kind: 'resident', train };
+export const inline: Engine = {
+  name: 'inline',
+  kind: 'resident',
+  open: (workers): Session => ({ workers, run, train, close: () => Promise.resolve() }),
+};
+
+/** Gives the event loop a turn when the last one is long ago. */
+function turns(): () => Promise<void> | undefined {
+  let ends = performance.now() + TURN_MS;
+  return () => {
+    if (performance.now() < ends) return undefined;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        ends = performance.now() + TURN_MS;
+        resolve();
+      });
+    });
+  };
+}
+
+async function run(tasks: readonly DataTask[]): Promise<DataTaskResult[]> {
+  const pause = turns();
+  const results: DataTaskResult[] = [];
+  for (const task of tasks) {
+    results.push(runDataTask(task));
+    await pause();
+  }
+  return results;
+}
 
 async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {
   const { workers, grid } = job.partition;
@@ -21,16 +50,7 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
   const rows = Array.from({ length: grid.rows }, () => createLoopbackCollectives(grid.columns));
   const batcher = new StepBatcher(hooks.onSteps);
   const kernels = kernelsOf(job);
-  let turnEnds = performance.now() + TURN_MS;
-  const pause = (): Promise<void> | undefined => {
-    if (performance.now() < turnEnds) return undefined;
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        turnEnds = performance.now() + TURN_MS;
-        resolve();
-      });
-    });
-  };
+  const pause = turns();
   const decide = (): ControlWord => {
     if (hooks.signal?.aborted === true) return CONTROL.abort;
     return Date.now() >= job.endAtMs ? CONTROL.timeLimit : CONTROL.go;

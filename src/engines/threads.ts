@@ -2,101 +2,135 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { createSharedCollective, reportLost, type SharedHandle } from '../communicate/shared/memory.ts';
-import { ParagradError } from '../errors.ts';
+import type { DataTask, DataTaskResult } from '../data/tasks.ts';
+import { assert, ParagradError } from '../errors.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
-import type { Engine, EngineHooks } from './engine.ts';
-import type { WorkerMessage, WorkerStart } from './worker/protocol.ts';
+import type { Engine, EngineHooks, Session } from './engine.ts';
+import type { WorkerMessage, WorkerRequest } from './worker/protocol.ts';
 
 /**
  * One worker thread per rank, over the same memory. The ranks run the loop in lockstep and speak through shared memory; this
  * thread only starts them, listens, and makes sure that the loss of one ends the others.
  */
-export const threads: Engine = { name: 'threads', kind: 'resident', train };
+export const threads = { name: 'threads', kind: 'resident', open: (workers): ThreadSession => new ThreadSession(workers) } satisfies Engine;
 
-async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {
-  const crew = new Crew(job, hooks);
-  const abort = (): void => crew.abort();
-  hooks.signal?.addEventListener('abort', abort, { once: true });
-  if (hooks.signal?.aborted === true) abort();
-  try {
-    return await crew.outcome;
-  } finally {
-    hooks.signal?.removeEventListener('abort', abort);
-    await crew.end();
-  }
+type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'failed' }>;
+
+/** A request that a thread has not answered yet. */
+interface Pending {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: ParagradError) => void;
+  readonly onSteps: EngineHooks['onSteps'];
 }
 
-/** The threads of one run. */
-class Crew {
-  readonly outcome: Promise<TrainingOutcome>;
-  readonly #workers: Worker[] = [];
-  readonly #aborted = new SharedArrayBuffer(4);
+class Thread {
+  readonly rank: number;
+  readonly worker: Worker;
+  #pending: Pending | undefined;
+  #gone: ParagradError | undefined;
 
-  constructor(job: TrainingJob, hooks: EngineHooks) {
-    const { workers, grid } = job.partition;
-    const world = createSharedCollective({ size: workers });
-    const rows = Array.from({ length: grid.rows }, () => createSharedCollective({ size: grid.columns, workers }));
-    this.outcome = new Promise((resolve, reject) => {
-      let running = workers;
-      let result: TrainingOutcome | undefined;
-      const losses: { rank: number; error: ParagradError }[] = [];
-      const lost = (rank: number, error: ParagradError): void => {
-        losses.push({ rank, error });
-        // Who waits for it, now or later, is told; their failures tell the others of their own groups.
-        reportLost(world, rank);
-        reportLost(rows[Math.floor(rank / grid.columns)] as SharedHandle, rank % grid.columns);
-      };
-      const ended = (): void => {
-        running -= 1;
-        if (running > 0) return;
-        if (losses.length > 0) reject(causeOf(losses));
-        else if (result !== undefined) resolve(result);
-        else reject(new ParagradError('PARAGRAD_INTERNAL', 'no rank brought an outcome'));
-      };
-      for (let rank = 0; rank < workers; rank += 1) {
-        const start: WorkerStart = { job, rank, world, row: rows[Math.floor(rank / grid.columns)] as SharedHandle, aborted: this.#aborted };
-        const worker = new Worker(workerFile(), { workerData: start, name: `paragrad rank ${rank}` });
-        this.#workers.push(worker);
-        let done = false;
-        worker.on('message', (message: WorkerMessage) => {
-          if (message.kind === 'steps') hooks.onSteps?.(message.steps);
-          else {
-            done = true;
-            if (message.kind === 'failed') lost(rank, errorOf(rank, message.error));
-            else result ??= message.outcome;
-          }
-        });
-        worker.on('error', (error: unknown) => {
-          done = true;
-          const text = error instanceof Error ? error.message : String(error);
-          lost(rank, new ParagradError('PARAGRAD_WORKER_LOST', `worker ${rank} failed: ${text}`, { place: { rank }, cause: error }));
-        });
-        worker.on('exit', (code) => {
-          if (!done)
-            lost(rank, new ParagradError('PARAGRAD_WORKER_LOST', `worker ${rank} ended with exit code ${code} before the run did`, { place: { rank } }));
-          ended();
-        });
-      }
+  constructor(rank: number, file: string) {
+    this.rank = rank;
+    this.worker = new Worker(file, { name: `paragrad rank ${rank}` });
+    this.worker.on('message', (message: WorkerMessage) => this.#hear(message));
+    this.worker.on('error', (error: unknown) => this.#lose(`failed: ${error instanceof Error ? error.message : String(error)}`, error));
+    this.worker.on('exit', (code) => this.#lose(`ended with exit code ${code} before its work did`));
+  }
+
+  ask(request: WorkerRequest, onSteps?: EngineHooks['onSteps']): Promise<Answer> {
+    if (this.#gone !== undefined) return Promise.reject(this.#gone);
+    assert(this.#pending === undefined, 'a thread does one thing at a time');
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject, onSteps };
+      this.worker.postMessage(request);
     });
   }
 
-  abort(): void {
-    Atomics.store(new Int32Array(this.#aborted), 0, 1);
+  #hear(message: WorkerMessage): void {
+    if (message.kind === 'steps') {
+      this.#pending?.onSteps?.(message.steps);
+      return;
+    }
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (message.kind !== 'failed') pending?.resolve(message);
+    else pending?.reject(ParagradError.from({ ...message.error, place: { ...message.error.place, rank: this.rank } }));
   }
 
-  async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  #lose(how: string, cause?: unknown): void {
+    this.#gone ??= new ParagradError('PARAGRAD_WORKER_LOST', `worker ${this.rank} ${how}`, { place: { rank: this.rank }, cause });
+    this.#pending?.reject(this.#gone);
+    this.#pending = undefined;
   }
 }
 
-/** The first failure that is not only the echo of another rank's. */
-function causeOf(losses: readonly { rank: number; error: ParagradError }[]): ParagradError {
-  const cause = losses.find(({ error }) => error.code !== 'PARAGRAD_PEER_LOST') ?? (losses[0] as (typeof losses)[number]);
-  return cause.error;
+export class ThreadSession implements Session {
+  readonly workers: number;
+  readonly #threads: readonly Thread[];
+
+  constructor(workers: number) {
+    const file = workerFile();
+    this.workers = workers;
+    this.#threads = Array.from({ length: workers }, (_, rank) => new Thread(rank, file));
+  }
+
+  async run(tasks: readonly DataTask[]): Promise<DataTaskResult[]> {
+    const answers = await settled(
+      this.#threads.map((thread, rank) => thread.ask({ kind: 'tasks', tasks: tasks.filter((_, i) => i % this.workers === rank) })),
+    );
+    const results = answers.map((answer) => (answer.kind === 'results' ? answer.results : []));
+    return tasks.map((_, i) => results[i % this.workers]?.[Math.floor(i / this.workers)] as DataTaskResult);
+  }
+
+  async train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {
+    const { workers, grid } = job.partition;
+    assert(workers === this.workers, 'partition and session differ in workers');
+    const world = createSharedCollective({ size: workers });
+    const rows = Array.from({ length: grid.rows }, () => createSharedCollective({ size: grid.columns, workers }));
+    const aborted = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const abort = (): void => {
+      Atomics.store(new Int32Array(aborted), 0, 1);
+    };
+    hooks.signal?.addEventListener('abort', abort, { once: true });
+    if (hooks.signal?.aborted === true) abort();
+    try {
+      const answers = await settled(
+        this.#threads.map(async (thread, rank) => {
+          const row = rows[Math.floor(rank / grid.columns)] as SharedHandle;
+          try {
+            return await thread.ask({ kind: 'train', job, rank, world, row, aborted }, hooks.onSteps);
+          } catch (error) {
+            // Who waits for it, now or later, is told; their failures tell the others of their own groups.
+            reportLost(world, rank);
+            reportLost(row, rank % grid.columns);
+            throw error;
+          }
+        }),
+      );
+      const outcome = answers.flatMap((answer) => (answer.kind === 'outcome' && answer.outcome !== undefined ? [answer.outcome] : []))[0];
+      assert(outcome !== undefined, 'no rank brought an outcome');
+      return outcome;
+    } finally {
+      hooks.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Ends one thread at once, as a crash would: for fault injection. */
+  async kill(rank: number): Promise<void> {
+    await this.#threads[rank]?.worker.terminate();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
 }
 
-function errorOf(rank: number, error: Extract<WorkerMessage, { kind: 'failed' }>['error']): ParagradError {
-  return ParagradError.from({ ...error, place: { ...error.place, rank } });
+/** All answers, after every thread has answered or failed; the first failure that is not the echo of another's. */
+async function settled(answers: readonly Promise<Answer>[]): Promise<Answer[]> {
+  const results = await Promise.allSettled(answers);
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (failures.length > 0) throw failures.find((error) => !(error instanceof ParagradError && error.code === 'PARAGRAD_PEER_LOST')) ?? failures[0];
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
 /** The bundle: beside this file's folder in the package, in `dist/` when this runs from source. */

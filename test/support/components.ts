@@ -38,7 +38,7 @@ export function describeWith(component: keyof typeof COMPONENTS, name: string, b
     return;
   }
   const reason = `${title} is not installed (${install})`;
-  if (process.env['CI'] === 'true')
+  if (process.env.CI === 'true')
     describe(name, () => {
       it(`needs ${title}`, () => {
         throw new Error(reason);

@@ -48,8 +48,17 @@ function fill(store: DataStore, set: StoredSet, data: TestData): void {
 
 export function storeOf(data: TestData, shape: TestShape): DataStore {
   const training = layoutOf({ ...shape, rows: data.rows, columns: data.columns });
-  const validation = layoutOf({ ...shape, rows: shape.validation?.rows ?? 0, columns: data.columns, chunkRows: training.chunkRows, blockColumns: training.blockColumns });
-  const store = allocateStore(training, validation, { offsets: data.offset !== undefined, ...(shape.segmentBytes === undefined ? {} : { segmentBytes: shape.segmentBytes }) });
+  const validation = layoutOf({
+    ...shape,
+    rows: shape.validation?.rows ?? 0,
+    columns: data.columns,
+    chunkRows: training.chunkRows,
+    blockColumns: training.blockColumns,
+  });
+  const store = allocateStore(training, validation, {
+    offsets: data.offset !== undefined,
+    ...(shape.segmentBytes === undefined ? {} : { segmentBytes: shape.segmentBytes }),
+  });
   fill(store, store.training, data);
   if (shape.validation !== undefined) fill(store, store.validation, shape.validation);
   return store;
@@ -59,7 +68,8 @@ export function storeOf(data: TestData, shape: TestShape): DataStore {
 export function randomData(seed: number, rows: number, columns: number, classes: boolean): TestData {
   const random = generator(seed);
   const x = Float64Array.from({ length: rows * columns }, () => random() * 2 - 1);
-  for (let i = 0; i < rows; i += 1) for (let j = 1; j < columns; j += 1) x[i * columns + j] = (x[i * columns + j] as number) + 0.5 * (x[i * columns + j - 1] as number);
+  for (let i = 0; i < rows; i += 1)
+    for (let j = 1; j < columns; j += 1) x[i * columns + j] = (x[i * columns + j] as number) + 0.5 * (x[i * columns + j - 1] as number);
   const w = Float64Array.from({ length: columns }, () => random() * 2 - 1);
   const y = Float64Array.from({ length: rows }, (_, i) => {
     let z = random() - 0.5;

@@ -1,22 +1,24 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { CONTROL } from '../../communicate/collective.ts';
 import { joinSharedCollective } from '../../communicate/shared/collective.ts';
+import { runDataTask } from '../../data/tasks.ts';
 import { ParagradError } from '../../errors.ts';
 import { mapReduce } from '../../strategies/map-reduce.ts';
 import { kernelsOf } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
-import type { WorkerMessage, WorkerStart } from './protocol.ts';
+import type { WorkerMessage, WorkerRequest } from './protocol.ts';
 
 /**
  * What a worker runs, bundled into one file without dependencies. It is told its rank, its data and how to reach the others;
  * from then on the ranks speak to each other only, and rank 0 tells about progress now and then.
  */
-async function main(start: WorkerStart): Promise<void> {
-  const { job, rank } = start;
-  const world = joinSharedCollective(start.world, rank);
-  const row = joinSharedCollective(start.row, rank % job.partition.grid.columns);
+async function answer(request: WorkerRequest): Promise<WorkerMessage> {
+  if (request.kind === 'tasks') return { kind: 'results', results: request.tasks.map(runDataTask) };
+  const { job, rank } = request;
+  const world = joinSharedCollective(request.world, rank);
+  const row = joinSharedCollective(request.row, rank % job.partition.grid.columns);
   const batcher = new StepBatcher((steps) => post({ kind: 'steps', steps }));
-  const aborted = new Int32Array(start.aborted);
+  const aborted = new Int32Array(request.aborted);
   const outcome = await mapReduce.run(job, {
     rank,
     world,
@@ -33,17 +35,19 @@ async function main(start: WorkerStart): Promise<void> {
   batcher.flush();
   await row.close();
   await world.close();
-  post({ kind: 'done', outcome: rank === 0 ? outcome : undefined });
+  return { kind: 'outcome', outcome: rank === 0 ? outcome : undefined };
+}
+
+function failure(error: unknown): WorkerMessage {
+  if (error instanceof ParagradError) return { kind: 'failed', error: error.toJSON() };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { kind: 'failed', error: { code: 'PARAGRAD_INTERNAL', message, place: {} } };
 }
 
 function post(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-main(workerData as WorkerStart).catch((error: unknown) => {
-  const known =
-    error instanceof ParagradError
-      ? error.toJSON()
-      : { code: 'PARAGRAD_INTERNAL' as const, message: error instanceof Error ? (error.stack ?? error.message) : String(error), place: {} };
-  post({ kind: 'failed', error: known });
+parentPort?.on('message', (request: WorkerRequest) => {
+  answer(request).then(post, (error: unknown) => post(failure(error)));
 });

@@ -1,21 +1,26 @@
 import type { SharedHandle } from '../../communicate/shared/memory.ts';
+import type { DataTask, DataTaskResult } from '../../data/tasks.ts';
 import type { ErrorCode, ErrorPlace } from '../../errors.ts';
 import type { StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
 
-/** What a thread is started with. */
-export interface WorkerStart {
-  readonly job: TrainingJob;
-  readonly rank: number;
-  readonly world: SharedHandle;
-  /** The ranks that share this rank's chunks. */
-  readonly row: SharedHandle;
-  /** One Int32: not 0 when the user wants the run to end. */
-  readonly aborted: SharedArrayBuffer;
-}
+/** What a thread is asked to do. */
+export type WorkerRequest =
+  | { readonly kind: 'tasks'; readonly tasks: readonly DataTask[] }
+  | {
+      readonly kind: 'train';
+      readonly job: TrainingJob;
+      readonly rank: number;
+      readonly world: SharedHandle;
+      /** The ranks that share this rank's chunks. */
+      readonly row: SharedHandle;
+      /** One Int32: not 0 when the user wants the run to end. */
+      readonly aborted: SharedArrayBuffer;
+    };
 
-/** What a thread says. */
+/** What a thread says. Exactly one of `results`, `outcome`, `failed` for each request. */
 export type WorkerMessage =
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
+  | { readonly kind: 'results'; readonly results: readonly DataTaskResult[] }
   /** Rank 0 brings the outcome: it is the same on every rank. */
-  | { readonly kind: 'done'; readonly outcome: TrainingOutcome | undefined }
+  | { readonly kind: 'outcome'; readonly outcome: TrainingOutcome | undefined }
   | { readonly kind: 'failed'; readonly error: { readonly code: ErrorCode; readonly message: string; readonly place: ErrorPlace } };

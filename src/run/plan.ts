@@ -1,0 +1,73 @@
+import { availableParallelism } from 'node:os';
+import { ParagradError } from '../errors.ts';
+import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
+import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
+import { coverOf } from '../partition/tree.ts';
+import type { PlanSummary, TrainOptions } from './types.ts';
+
+/** Below this many bytes of x a pass takes less than the start of a thread saves. */
+const SMALL_BYTES = 16 * 1024 * 1024;
+const MAX_WORKERS = 1024;
+
+export interface Plan {
+  readonly engine: 'inline' | 'threads';
+  readonly partition: Partition;
+}
+
+/** Fills in what the user left to us: engine, split and number of workers, from the shape of the data and this machine. */
+export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'workers' | 'partition'>): Plan {
+  const { workers } = options;
+  if (workers !== undefined && (!Number.isSafeInteger(workers) || workers < 1 || workers > MAX_WORKERS))
+    throw new ParagradError('PARAGRAD_OPTION', `--workers must be a whole number from 1 to ${MAX_WORKERS}, not ${workers}`, {
+      place: { option: '--workers' },
+    });
+  const kind: PartitionKind = options.partition === undefined || options.partition === 'auto' ? 'rows' : options.partition;
+  const engine = engineFor(layout, options, kind);
+  const units = kind === 'rows' ? layout.chunks : kind === 'columns' ? layout.blocks : layout.chunks * layout.blocks;
+  const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(availableParallelism(), units)));
+  return { engine, partition: partitionOf(layout, kind, count) };
+}
+
+function engineFor(layout: Layout, { engine, workers }: Pick<TrainOptions, 'engine' | 'workers'>, kind: PartitionKind): 'inline' | 'threads' {
+  if (engine === 'inline' || engine === 'threads') return engine;
+  if (workers !== undefined) return workers > 1 ? 'threads' : 'inline';
+  if (kind !== 'rows') return 'threads';
+  return layout.rows * layout.columns * bytesPerValue(layout.dtype) < SMALL_BYTES ? 'inline' : 'threads';
+}
+
+/** The plan in words and numbers: who owns which rows and columns, bytes held, bytes moved per gradient. */
+export function describePlan(layout: Layout, { engine, partition }: Plan): PlanSummary {
+  return {
+    engine,
+    partition: partition.kind,
+    workers: partition.workers,
+    dtype: layout.dtype,
+    rows: layout.rows,
+    columns: layout.columns,
+    chunkRows: layout.chunkRows,
+    chunks: layout.chunks,
+    blockColumns: layout.blockColumns,
+    blocks: layout.blocks,
+    shares: partition.shares.map((share) => {
+      const columnBegin = columnOfBlock(layout, share.blockBegin);
+      const columnEnd = columnOfBlock(layout, share.blockEnd);
+      const rowBegin = Math.min(share.chunkBegin * layout.chunkRows, layout.rows);
+      const rowEnd = Math.min(share.chunkEnd * layout.chunkRows, layout.rows);
+      const nodes = nodesOfShare(layout, share);
+      const scalars = share.blockBegin === 0 ? 2 : 0;
+      const split = partition.grid.columns > 1;
+      const blockNodes = coverOf(share.blockBegin, share.blockEnd, layout.blocks).length;
+      return {
+        rank: share.rank,
+        rowBegin,
+        rowEnd,
+        columnBegin,
+        columnEnd,
+        bytes: bytesOfShare(layout, share),
+        nodes,
+        gradientBytes: partition.workers === 1 ? 0 : nodes * (scalars + columnEnd - columnBegin) * 8,
+        dotBytes: split ? blockNodes * (rowEnd - rowBegin) * bytesPerValue(layout.dtype) : 0,
+      };
+    }),
+  };
+}
