@@ -1,0 +1,104 @@
+import { ParagradError } from '../../errors.ts';
+import type { Channel, Message } from '../channel.ts';
+import { brokenChannel, outOfStep, peerLost, timedOut } from '../failures.ts';
+import { errorBody, readError } from './body.ts';
+
+/** What a body is. */
+export const KIND = { parts: 1, sums: 2, gather: 3, broadcast: 4, barrier: 5, refusal: 6, failure: 7 } as const;
+export type Kind = (typeof KIND)[keyof typeof KIND];
+const KIND_NAMES = ['nothing', 'allReduce', 'allReduce, sums', 'allGather', 'broadcast', 'barrier', 'allReduce, refused', 'failure'];
+
+/** What one peer sent: a body, or why it refuses to go on with this operation. */
+export type Answer = { readonly body: Uint8Array } | { readonly refusal: ParagradError };
+
+/**
+ * A rank's channels to all others, with the checks of every message: generation, step, kind, sequence. Everything that is
+ * sent and received by an operation passes through here.
+ */
+export class Links {
+  readonly peers: readonly number[];
+  readonly #channels: readonly (Channel | undefined)[];
+  readonly #generation: number;
+  readonly #timeoutMs: number;
+  /** Next sequence number from each peer. */
+  readonly #expected: number[];
+  bytesSent = 0;
+  messagesSent = 0;
+  waitMs = 0;
+
+  constructor(rank: number, channels: readonly (Channel | undefined)[], generation: number, timeoutMs: number) {
+    this.#channels = channels;
+    this.#generation = generation;
+    this.#timeoutMs = timeoutMs;
+    this.#expected = channels.map(() => 0);
+    this.peers = channels.map((_, peer) => peer).filter((peer) => peer !== rank);
+  }
+
+  /** Sends a message; `bytes` of it count as values. */
+  async send(peer: number, kind: Kind, step: number, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+    this.bytesSent += bytes;
+    this.messagesSent += 1;
+    await (this.#channels[peer] as Channel).send({ kind, generation: this.#generation, step }, pieces);
+  }
+
+  /** Sends the same to all. */
+  async sendAll(kind: Kind, step: number, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+    await Promise.all(this.peers.map((peer) => this.send(peer, kind, step, pieces, bytes)));
+  }
+
+  /**
+   * One message of this kind from each of `peers`, by peer.
+   *
+   * @throws PARAGRAD_TIMEOUT naming all that are late, and at once PARAGRAD_PEER_LOST, PARAGRAD_GENERATION,
+   * PARAGRAD_CHANNEL, or the failure that a peer reports.
+   */
+  async receive(peers: readonly number[], kind: Kind, step: number): Promise<Map<number, Answer>> {
+    const begin = performance.now();
+    const late: number[] = [];
+    const answers = new Map<number, Answer>();
+    await Promise.all(
+      peers.map(async (peer) => {
+        const answer = await this.#receive(peer, kind, step);
+        if (answer === undefined) late.push(peer);
+        else answers.set(peer, answer);
+      }),
+    );
+    this.waitMs += performance.now() - begin;
+    if (late.length > 0) throw timedOut(late, step, this.#timeoutMs);
+    return answers;
+  }
+
+  async #receive(peer: number, kind: Kind, step: number): Promise<Answer | undefined> {
+    let message: Message;
+    try {
+      message = await (this.#channels[peer] as Channel).receive(this.#timeoutMs);
+    } catch (error) {
+      if (!(error instanceof ParagradError)) throw error;
+      if (error.code === 'PARAGRAD_TIMEOUT') return undefined;
+      throw error.code === 'PARAGRAD_PEER_LOST' ? peerLost([peer], step) : error;
+    }
+    const expected = this.#expected[peer] as number;
+    if (message.sequence !== expected) throw brokenChannel(peer, `message ${message.sequence} came where ${expected} was due`);
+    this.#expected[peer] = expected + 1;
+    if (message.kind === KIND.failure) throw readError(message.body);
+    const refusable = kind === KIND.parts || kind === KIND.sums;
+    const isRefusal = refusable && message.kind === KIND.refusal;
+    if (message.generation !== this.#generation || message.step !== step || (message.kind !== kind && !isRefusal)) {
+      const say = (k: number): string => KIND_NAMES[k] ?? `kind ${k}`;
+      const own = { generation: this.#generation, step, operation: say(kind) };
+      throw outOfStep(peer, { generation: message.generation, step: message.step, operation: say(message.kind) }, own);
+    }
+    return isRefusal ? { refusal: readError(message.body) } : { body: message.body };
+  }
+
+  /** Tells the others why this rank gives up, so that they need not wait for their own deadline, and closes. */
+  async fail(error: unknown, step: number): Promise<void> {
+    const told = error instanceof ParagradError ? error : new ParagradError('PARAGRAD_INTERNAL', String(error));
+    await Promise.allSettled(this.peers.map((peer) => this.send(peer, KIND.failure, step, [errorBody(told)], 0)));
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#channels.map(async (channel) => channel?.close()));
+  }
+}

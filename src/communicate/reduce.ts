@@ -1,0 +1,106 @@
+import type { Elements } from './collective.ts';
+import { ADD, type Schedule, type Span } from './schedule.ts';
+
+/** Elements that are added at once where intermediate sums are needed: they stay in the first-level cache. */
+const STRIP = 1024;
+
+// One loop per element type: V8 makes fast code of a loop that sees one kind of array only.
+function add32(out: Float32Array, o: number, a: Float32Array, i: number, b: Float32Array, j: number, count: number): void {
+  for (let k = 0; k < count; k += 1) out[o + k] = (a[i + k] as number) + (b[j + k] as number);
+}
+function add64(out: Float64Array, o: number, a: Float64Array, i: number, b: Float64Array, j: number, count: number): void {
+  for (let k = 0; k < count; k += 1) out[o + k] = (a[i + k] as number) + (b[j + k] as number);
+}
+function copy32(out: Float32Array, o: number, a: Float32Array, i: number, count: number): void {
+  for (let k = 0; k < count; k += 1) out[o + k] = a[i + k] as number;
+}
+function copy64(out: Float64Array, o: number, a: Float64Array, i: number, count: number): void {
+  for (let k = 0; k < count; k += 1) out[o + k] = a[i + k] as number;
+}
+
+/** out[o + k] = a[i + k] + b[j + k], rounded to the element type (a sum of two f32 rounded once is exact, docs/numerics.md). */
+function add(out: Elements, o: number, a: Elements, i: number, b: Elements, j: number, count: number): void {
+  if (out instanceof Float64Array) add64(out, o, a as Float64Array, i, b as Float64Array, j, count);
+  else add32(out, o, a as Float32Array, i, b as Float32Array, j, count);
+}
+
+/** Copies without making views: in shared memory a plain loop beats `set`, which must copy word by word. */
+export function copy(out: Elements, o: number, a: Elements, i: number, count: number): void {
+  if (out instanceof Float64Array) copy64(out, o, a as Float64Array, i, count);
+  else copy32(out, o, a as Float32Array, i, count);
+}
+
+/** Where the values of all ranks' parts are, by the numbers of a schedule. */
+export interface Sources {
+  /** The array that holds a part's values; undefined: the node is missing in this step. */
+  readonly arrays: (Elements | undefined)[];
+  /** array[offsets[part] + element] is the part's value of that element of the vector. */
+  readonly offsets: Float64Array;
+}
+
+export function sourcesFor(schedule: Schedule): Sources {
+  const parts = schedule.firstPart[schedule.geometries.length] as number;
+  return { arrays: new Array<Elements | undefined>(parts).fill(undefined), offsets: new Float64Array(parts) };
+}
+
+/** Runs programs. Holds scratch only: one per collective, not shared between operations that overlap. */
+export class Reducer {
+  readonly #arrays: (Elements | undefined)[] = [];
+  readonly #at: number[] = [];
+  readonly #scratch = { 4: [] as Elements[], 8: [] as Elements[] };
+
+  /** Adds the elements [begin, end) in tree order into out[outAt + element]; zeros where the root is missing. */
+  reduce(schedule: Schedule, sources: Sources, begin: number, end: number, out: Elements, outAt: number): void {
+    const scratch = out.BYTES_PER_ELEMENT === 8 ? this.#scratch[8] : this.#scratch[4];
+    while (scratch.length < schedule.depth) scratch.push(out.BYTES_PER_ELEMENT === 8 ? new Float64Array(STRIP) : new Float32Array(STRIP));
+    for (const span of schedule.spans) {
+      const from = Math.max(begin, span.begin);
+      const to = Math.min(end, span.end);
+      // Two operands need no scratch, so they go in one piece.
+      const strip = span.program.length <= 3 ? to - from : STRIP;
+      for (let at = from; at < to; at += strip) this.#run(span, sources, at, Math.min(strip, to - at), out, outAt + at, scratch);
+    }
+  }
+
+  #run(span: Span, sources: Sources, element: number, count: number, out: Elements, outAt: number, scratch: Elements[]): void {
+    const { program } = span;
+    const arrays = this.#arrays;
+    const at = this.#at;
+    let top = -1;
+    for (let step = 0; step < program.length; step += 1) {
+      const part = program[step] as number;
+      if (part !== ADD) {
+        top += 1;
+        arrays[top] = sources.arrays[part];
+        at[top] = (sources.offsets[part] as number) + element;
+        continue;
+      }
+      const right = top;
+      top -= 1;
+      const a = arrays[top];
+      const b = arrays[right];
+      if (b === undefined) continue;
+      if (a === undefined) {
+        arrays[top] = b;
+        at[top] = at[right] as number;
+        // The sum keeps its scratch, so the two places of the stack swap theirs.
+        if (b === scratch[right]) {
+          scratch[right] = scratch[top] as Elements;
+          scratch[top] = b;
+        }
+        continue;
+      }
+      const last = step === program.length - 1;
+      const target = last ? out : (scratch[top] as Elements);
+      const targetAt = last ? outAt : 0;
+      add(target, targetAt, a, at[top] as number, b, at[right] as number, count);
+      arrays[top] = target;
+      at[top] = targetAt;
+    }
+    const root = top < 0 ? undefined : arrays[0];
+    if (root === undefined) out.fill(0, outAt, outAt + count);
+    else if (root !== out || at[0] !== outAt) copy(out, outAt, root, at[0] as number, count);
+    // Values of a step must not be kept alive until the next one.
+    arrays.fill(undefined);
+  }
+}
