@@ -6,7 +6,7 @@ import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
 import { curvatureOf, nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { CurvatureSums, Sums, Vector } from './pass.ts';
-import { type Best, bestOf, isConverged, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
+import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
 import { axpy, dot, norm } from './vectors.ts';
 
 /** Most curvature passes that refine the sample's estimate, and the relative change that ends them. */
@@ -188,7 +188,7 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
       const stale = !problem.quadratic && !fresh && point.objective < STALE * state.builtObjective;
       return stale ? this.#build(state, point) : { ...state, best: bestOf(point, gap), done: 'converged' };
     }
-    if (state.idle >= MAX_IDLE) return { ...state, done: 'precision reached' };
+    if (state.idle >= MAX_IDLE || isExhausted(problem, state.nullLoss, point.objective)) return { ...state, done: 'precision reached' };
     return !problem.quadratic && !fresh && isPowerOfTwo(iteration + 1) ? this.#build(state, point) : state;
   }
 

@@ -4,7 +4,7 @@ import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
 import { nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { Sums, Vector } from './pass.ts';
-import { type Best, bestOf, isConverged, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
+import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
 import { axpy, dot, norm, scale, subtract } from './vectors.ts';
 
 const MEMORY = 10;
@@ -138,12 +138,22 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const point = state.point as Point;
     const fresh = state.builtIteration === iteration;
     if (isConverged(gap, this.#options.tolerance, state.nullLoss, point.objective)) {
-      const stale = !problem.quadratic && !fresh && point.objective < STALE * state.builtObjective;
+      const stale = !problem.quadratic && !fresh && this.#isStale(state, point);
       return stale ? this.#build(state, point) : { ...state, best: bestOf(point, gap), done: 'converged' };
     }
-    if (state.stalls >= MAX_STALLS) return { ...state, done: 'precision reached' };
+    if (state.stalls >= MAX_STALLS || isExhausted(problem, state.nullLoss, point.objective)) return { ...state, done: 'precision reached' };
     if (!problem.quadratic && !fresh && isPowerOfTwo(iteration + 1)) return this.#build(state, point);
     return this.#direct(state, point);
+  }
+
+  /**
+   * Whether M is too old to judge by. Curvature that went since it was built (a rare category whose rows are all of one class)
+   * makes its gap too small, and the objective may not show it: the pairs do, in ½ gᵀHg.
+   */
+  #isStale(state: LbfgsState, point: Point): boolean {
+    if (point.objective < STALE * state.builtObjective) return true;
+    const gap = 0.5 * dot(state.problem.layout, point.gradient, this.#inverseHessian(state, point.gradient));
+    return !isConverged(gap, this.#options.tolerance, state.nullLoss, point.objective);
   }
 
   /** Starts a search along −H·g, or −M⁻¹g where that does not descend. */

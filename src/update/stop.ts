@@ -13,6 +13,15 @@ export const NOISE: Record<Dtype, number> = { f32: 1e-6, f64: 1e-12 };
 export const LEAST_PROGRESS: Record<Dtype, number> = { f32: 1e-7, f64: 1e-14 };
 /** M is built again before "converged" when the objective fell below this × that at M's building. */
 export const STALE = 0.9;
+/**
+ * Without a penalty, and where the best objective is that of no finite weights (classes that columns separate), gaps halve
+ * until curvatures underflow: a thousand passes for nothing. No loss is below 0, so an objective of less than LEAST_PROGRESS ×
+ * nullLoss is as good as the optimum. Not for squared loss, whose weights are determined even where the fit is perfect.
+ */
+export function isExhausted(problem: Problem, nullLoss: number, objective: number): boolean {
+  return !problem.quadratic && problem.l2 === 0 && objective <= LEAST_PROGRESS[problem.layout.dtype] * nullLoss;
+}
+
 /** Below this × nullLoss, without a penalty, all rows are on their side: no finite weights are best. */
 const SEPARATED = 1e-4;
 
