@@ -1,0 +1,201 @@
+import { panelRows } from '../partition/layout.ts';
+import { checkSeed } from '../random.ts';
+import { memoryLimitBytes } from './duckdb.ts';
+import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf } from './encoded.ts';
+import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './encoder.ts';
+import { Packer } from './pack.ts';
+import { placementOf } from './placement.ts';
+import { RunningTree } from './running-tree.ts';
+import { SetWriter } from './scatter.ts';
+import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
+import { checkFraction, fillSplit, SKIPPED, type Split, TRAINING, VALIDATION } from './split.ts';
+import { type Chosen, type ColumnStatistics, checkMoments, choose, type Moments, mergeMoments, mergeStatistics, momentsOf, statisticsOf } from './statistics.ts';
+import { allocateStore, type DataStore } from './store.ts';
+import type { Batch, ColumnChoices, Table, Values } from './table.ts';
+import { chooseTarget, fillTarget, type ModelChoice, type TargetEncoder, TargetProbing } from './target.ts';
+
+export interface EncodeTableOptions extends EncodeOptions, ColumnChoices {
+  readonly target: string;
+  /** Default auto: by the target. */
+  readonly model?: ModelChoice | undefined;
+  /** The class that becomes 1; default: the later in UTF-8 byte order. */
+  readonly positive?: string | undefined;
+  /** Most levels of a category; default 256. */
+  readonly maxCategories?: number | undefined;
+}
+
+/** Splits the time of a scan into waiting for the source and working on its batches. */
+class Stopwatch {
+  read = 0;
+  encode = 0;
+
+  async *over(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+    let before = performance.now();
+    for await (const batch of batches) {
+      const ready = performance.now();
+      this.read += ready - before;
+      yield batch;
+      before = performance.now();
+      this.encode += before - ready;
+    }
+    this.read += performance.now() - before;
+  }
+}
+
+/** What the statistics pass leaves. */
+interface FirstPass {
+  readonly statistics: readonly ColumnStatistics[];
+  readonly dictionaries: readonly (readonly string[] | undefined)[];
+  readonly target: TargetEncoder;
+  /** Of each batch: what each of its rows is for. */
+  readonly uses: readonly Uint8Array[];
+  readonly rows: { all: number; skipped: number; training: number; validation: number };
+}
+
+interface Plan {
+  readonly table: Table;
+  readonly options: EncodeTableOptions;
+  readonly split: Split;
+  /** Index of the target column, and of the features. */
+  readonly target: number;
+  readonly features: readonly number[];
+  readonly watch: Stopwatch;
+}
+
+function progress(plan: Plan, phase: EncodeProgress['phase'], rows: number): void {
+  plan.options.onProgress?.({ phase, rows, total: plan.table.rows });
+}
+
+/** Rows without a target are skipped, the others split. */
+function useOf(target: Values, batch: Batch, split: Split): Uint8Array {
+  const use = new Uint8Array(batch.rows);
+  if (target.kind === 'text') {
+    for (let i = 0; i < use.length; i += 1) if ((target.codes[i] as number) < 0) use[i] = SKIPPED;
+  } else if (target.missing !== undefined) {
+    for (let i = 0; i < use.length; i += 1) if (target.missing[i] === 1) use[i] = SKIPPED;
+  }
+  fillSplit(use, split, batch.firstRow);
+  return use;
+}
+
+function blockStatistics(plan: Plan, batch: Batch, chosen: Chosen): ColumnStatistics[] {
+  return plan.features.map((feature, i) => {
+    const values = batch.columns[i + 1] as Values;
+    const statistics = statisticsOf(values, chosen);
+    if (statistics.kind === 'number' && values.kind === 'number')
+      checkMoments(statistics, plan.table.columns[feature]?.name ?? '', plan.table.source, batch.firstRow, values.values, chosen);
+    return statistics;
+  });
+}
+
+async function statisticsPass(plan: Plan): Promise<FirstPass> {
+  const { table, options } = plan;
+  const tree = new RunningTree<ColumnStatistics[]>(mergeStatistics);
+  const probing = new TargetProbing(table.columns[plan.target]?.kind ?? 'number');
+  const uses: Uint8Array[] = [];
+  const rows = { all: 0, skipped: 0, training: 0, validation: 0 };
+  let dictionaries: (readonly string[] | undefined)[] = plan.features.map(() => undefined);
+  for await (const batch of plan.watch.over(table.scan([plan.target, ...plan.features], { signal: options.signal }))) {
+    const target = batch.columns[0] as Values;
+    probing.look(target, batch.rows, { source: table.source, name: options.target, firstRow: batch.firstRow });
+    const use = useOf(target, batch, plan.split);
+    const chosen = choose(use, TRAINING);
+    tree.push(chosen.count === 0 ? undefined : blockStatistics(plan, batch, chosen));
+    dictionaries = plan.features.map((_, i) => {
+      const values = batch.columns[i + 1] as Values;
+      return values.kind === 'text' ? values.dictionary : undefined;
+    });
+    uses.push(use);
+    rows.all += batch.rows;
+    rows.training += chosen.count;
+    for (let i = 0; i < use.length; i += 1) {
+      if (use[i] === SKIPPED) rows.skipped += 1;
+      else if (use[i] === VALIDATION) rows.validation += 1;
+    }
+    progress(plan, 'statistics', rows.all);
+  }
+  const target = chooseTarget(options.target, probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
+  checkTraining(rows.training, rows.all, table.source);
+  return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows };
+}
+
+function fit(plan: Plan, first: FirstPass): { encoder: Encoder; found: Parameters<typeof withRoles>[1] } {
+  const features = plan.features.map((feature, i): FittedFeature => {
+    const { name, kind } = plan.table.columns[feature] as Table['columns'][number];
+    const dictionary = first.dictionaries[i];
+    const base = { name, kind, statistics: first.statistics[i] as ColumnStatistics };
+    return dictionary === undefined ? base : { ...base, dictionary };
+  });
+  return fitEncoder(features, { standardize: plan.options.standardize ?? true, maxCategories: plan.options.maxCategories ?? MAX_CATEGORIES });
+}
+
+async function encodePass(plan: Plan, first: FirstPass, encoder: Encoder, store: DataStore): Promise<Pick<Encoded, 'targetStatistics' | 'trainingRows' | 'validationRows'> & { packer: Packer }> {
+  const { table, options } = plan;
+  const { dtype } = store.training.layout;
+  const names = new Map(encoder.columns.map((column, i) => [column.name, i]));
+  // Constant columns are not read again.
+  const kept = plan.features.filter((feature) => names.has(table.columns[feature]?.name ?? ''));
+  const packer = new Packer(encoder, panelRows(dtype), table.source);
+  const training = new SetWriter(store, store.training, placementOf(store.training.layout, options.shuffle ?? 'windows', plan.split.seed), packer);
+  const validation = new SetWriter(store, store.validation, (row) => row, packer);
+  const moments = new RunningTree<Moments>(mergeMoments);
+  let done = 0;
+  for await (const batch of plan.watch.over(table.scan([plan.target, ...kept], { signal: options.signal }))) {
+    const use = first.uses[done] as Uint8Array;
+    const y = new Float64Array(batch.rows);
+    fillTarget(first.target, batch.columns[0] as Values, batch.rows, y);
+    const chosen = choose(use, TRAINING);
+    moments.push(chosen.count === 0 ? undefined : momentsOf(y, undefined, chosen));
+    const rows = { firstRow: batch.firstRow, values: batch.columns.slice(1), y, v: undefined };
+    training.write(rows, use, TRAINING);
+    validation.write(rows, use, VALIDATION);
+    done += 1;
+    progress(plan, 'encode', batch.firstRow + batch.rows);
+  }
+  return { packer, targetStatistics: moments.finish() as Moments, trainingRows: training.sourceRows, validationRows: validation.sourceRows };
+}
+
+/**
+ * Encodes a table into memory: one scan for statistics of the training rows, one to encode (docs/numerics.md §8). The
+ * result is a function of the rows and options alone.
+ *
+ * @throws PARAGRAD_COLUMN, PARAGRAD_OPTION for wrong options; PARAGRAD_TARGET when the target does not suit;
+ * PARAGRAD_VALUE for a value that is not finite; PARAGRAD_DATA when no training row is left; PARAGRAD_MEMORY when the
+ * result would not fit; the signal's reason when aborted
+ */
+export async function encodeTable(table: Table, options: EncodeTableOptions): Promise<Encoded> {
+  const seed = options.seed ?? 0;
+  const fraction = options.validationFraction ?? 0.2;
+  checkSeed(seed);
+  checkFraction(fraction);
+  const schema = schemaOf(table, options);
+  const indexes = schema.columns.map((_, i) => i);
+  const target = indexes.find((i) => schema.columns[i]?.role === 'target') as number;
+  const features = indexes.filter((i) => schema.columns[i]?.role === 'feature');
+  const watch = new Stopwatch();
+  const plan: Plan = { table, options, split: { seed, fraction }, target, features, watch };
+  const first = await statisticsPass(plan);
+  const { encoder, found } = fit(plan, first);
+  const layouts = layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options);
+  checkMemory(layouts, memoryLimitBytes());
+  const store = allocateStore(layouts.training, layouts.validation, options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes });
+  const { packer, ...second } = await encodePass(plan, first, encoder, store);
+  return {
+    ...second,
+    store,
+    encoder,
+    schema: withRoles(schema, found) satisfies Schema,
+    target: first.target,
+    model: first.target.kind === 'classes' ? 'logistic' : 'linear',
+    counts: {
+      rows: first.rows.all,
+      withoutTarget: first.rows.skipped,
+      training: first.rows.training,
+      validation: first.rows.validation,
+      missingValues: packer.counts.missing,
+      unseenCategories: packer.counts.unseen,
+    },
+    weighted: false,
+    seconds: { read: watch.read / 1000, encode: watch.encode / 1000 },
+  };
+}

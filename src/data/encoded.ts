@@ -1,0 +1,91 @@
+import { ParagradError } from '../errors.ts';
+import { bytesPerValue, type Dtype, type Layout, layoutOf } from '../partition/layout.ts';
+import type { Encoder } from './encoder.ts';
+import type { Shuffle } from './placement.ts';
+import type { Schema } from './schema.ts';
+import type { Moments } from './statistics.ts';
+import type { DataStore } from './store.ts';
+import type { TargetEncoder } from './target.ts';
+
+/** Options of encoding that tables and arrays share. */
+export interface EncodeOptions {
+  readonly dtype?: Dtype | undefined;
+  /** Default 0. */
+  readonly seed?: number | undefined;
+  /** Share of validation rows; default 0.2. */
+  readonly validationFraction?: number | undefined;
+  /** Default true; false leaves numbers as they are. */
+  readonly standardize?: boolean | undefined;
+  readonly chunkRows?: number | undefined;
+  readonly blockColumns?: number | undefined;
+  /** Default windows. */
+  readonly shuffle?: Shuffle | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: EncodeProgress) => void) | undefined;
+  /** Bytes of a memory segment; for tests of several. */
+  readonly segmentBytes?: number | undefined;
+}
+
+export interface EncodeProgress {
+  readonly phase: 'statistics' | 'encode';
+  /** Rows read in this phase. */
+  readonly rows: number;
+  readonly total: number | undefined;
+}
+
+export interface EncodeCounts {
+  /** Rows of the source. */
+  readonly rows: number;
+  /** Skipped: no target. */
+  readonly withoutTarget: number;
+  readonly training: number;
+  readonly validation: number;
+  /** Missing feature values in the rows used. */
+  readonly missingValues: number;
+  /** Texts of validation rows that training rows did not have. */
+  readonly unseenCategories: number;
+}
+
+/** A data set, encoded. */
+export interface Encoded {
+  readonly store: DataStore;
+  readonly encoder: Encoder;
+  readonly schema: Schema;
+  readonly target: TargetEncoder;
+  readonly model: 'linear' | 'logistic';
+  /** Moments of y over the training rows (of classes: mean = share of the positive one). */
+  readonly targetStatistics: Moments;
+  readonly counts: EncodeCounts;
+  /** Source row number of each stored training row, and of each stored validation row. */
+  readonly trainingRows: Float64Array;
+  readonly validationRows: Float64Array;
+  /** Whether rows have weights of their own. */
+  readonly weighted: boolean;
+  /** Seconds spent waiting for the source, and encoding. */
+  readonly seconds: { readonly read: number; readonly encode: number };
+}
+
+/** Layouts of both sets: the validation set has the training set's chunk rows and blocks. */
+export function layoutsOf(training: number, validation: number, columns: number, options: EncodeOptions): { training: Layout; validation: Layout } {
+  const { chunkRows, blockColumns } = options;
+  const first = layoutOf({ dtype: options.dtype ?? 'f32', rows: training, columns, chunkRows, blockColumns });
+  return { training: first, validation: layoutOf({ ...first, rows: validation }) };
+}
+
+/** @throws PARAGRAD_MEMORY when the encoded data need more than `limit` bytes */
+export function checkMemory(layouts: { training: Layout; validation: Layout }, limit: number): void {
+  const rows = layouts.training.rows + layouts.validation.rows;
+  const bytes = rows * (layouts.training.columns * bytesPerValue(layouts.training.dtype) + 16);
+  if (bytes <= limit) return;
+  const GiB = (b: number): string => `${(b / 1024 ** 3).toFixed(1)} GiB`;
+  throw new ParagradError(
+    'PARAGRAD_MEMORY',
+    `${rows} rows of ${layouts.training.columns} encoded columns (${layouts.training.dtype}) take ${GiB(bytes)}, and this process may use ${GiB(limit)}: use --dtype f32, fewer columns (--drop) or a part of the rows`,
+  );
+}
+
+/** @throws PARAGRAD_DATA */
+export function checkTraining(training: number, rows: number, source: string): void {
+  if (training === 0)
+    throw new ParagradError('PARAGRAD_DATA', `${source}: none of its ${rows} rows is a training row: use a smaller --validation-fraction, or more rows`, { place: { file: source } });
+}

@@ -1,0 +1,71 @@
+import { ParagradError } from '../errors.ts';
+import { quote, unknownColumn } from './names.ts';
+import type { ColumnChoices, ColumnKind, Table } from './table.ts';
+
+/** More different texts than this, on more than half of the rows that have one: an id, not a category. */
+export const MAX_CATEGORIES = 256;
+const ID_SHARE = 0.5;
+
+export type SchemaKind = 'number' | 'boolean' | 'date' | 'category' | 'other';
+
+/** What becomes of a column. Only features are encoded; the others are listed with the reason. */
+export type ColumnRole = 'feature' | 'target' | 'dropped' | 'id' | 'constant' | 'empty' | 'unsupported';
+
+export interface SchemaColumn {
+  readonly name: string;
+  readonly kind: SchemaKind;
+  readonly sourceType: string;
+  readonly role: ColumnRole;
+  /** Why a column is left out, in words; '' for a feature. */
+  readonly note: string;
+}
+
+export interface Schema {
+  readonly source: string;
+  readonly target: string | undefined;
+  /** In source order. */
+  readonly columns: readonly SchemaColumn[];
+}
+
+const KINDS: Record<ColumnKind, SchemaKind> = { number: 'number', boolean: 'boolean', date: 'date', text: 'category', other: 'other' };
+
+function roleOf(column: Table['columns'][number], options: { target?: string | undefined } & ColumnChoices): [ColumnRole, string] {
+  const { name, text } = column;
+  if (name === options.target) return ['target', ''];
+  if (options.drop?.includes(name)) return ['dropped', 'left out by --drop'];
+  if (column.kind === 'other') return ['unsupported', `${column.sourceType} values are not encoded`];
+  if (text?.present === 0) return ['empty', 'no value in any row'];
+  if (text !== undefined && text.distinct > MAX_CATEGORIES && text.distinct > text.present * ID_SHARE && !options.category?.includes(name))
+    return ['id', `${text.distinct} different texts in ${text.present} rows look like an id (--category keeps it)`];
+  return ['feature', ''];
+}
+
+/**
+ * What each column is and what becomes of it, as far as the source says before statistics: constant and empty columns are
+ * found later (`withRoles`).
+ *
+ * @throws PARAGRAD_COLUMN when an option names a column that is not there; PARAGRAD_OPTION when the target is dropped
+ */
+export function schemaOf(table: Table, options: { target?: string | undefined } & ColumnChoices = {}): Schema {
+  const names = table.columns.map((column) => column.name);
+  const { target } = options;
+  if (target !== undefined && !names.includes(target)) throw unknownColumn(target, names, table.source, '--target');
+  const lists: [string, readonly string[]][] = [
+    ['--category', options.category ?? []],
+    ['--number', options.number ?? []],
+    ['--drop', options.drop ?? []],
+  ];
+  for (const [option, wanted] of lists) for (const name of wanted) if (!names.includes(name)) throw unknownColumn(name, names, table.source, option);
+  if (target !== undefined && options.drop?.includes(target))
+    throw new ParagradError('PARAGRAD_OPTION', `--drop ${quote(target)}: this is the target`, { place: { option: '--drop', column: target } });
+  const columns = table.columns.map((column): SchemaColumn => {
+    const [role, note] = roleOf(column, options);
+    return { name: column.name, kind: KINDS[column.kind], sourceType: column.sourceType, role, note };
+  });
+  return { source: table.source, target, columns };
+}
+
+/** The schema with roles that statistics found (constant, empty), by column name. */
+export function withRoles(schema: Schema, found: ReadonlyMap<string, { role: ColumnRole; note: string }>): Schema {
+  return { ...schema, columns: schema.columns.map((column) => ({ ...column, ...found.get(column.name) })) };
+}

@@ -1,0 +1,117 @@
+import { ParagradError } from '../errors.ts';
+import { compareUtf8, listOf, nearestName, quote } from './names.ts';
+import { notFinite } from './statistics.ts';
+import type { ColumnKind, Values } from './table.ts';
+
+/** How the target column becomes y: a number as it is, or 0 and 1. Plain JSON, part of the model. */
+export type TargetEncoder =
+  | { readonly kind: 'number'; readonly name: string; readonly column: ColumnKind }
+  | { readonly kind: 'classes'; readonly name: string; readonly column: ColumnKind; readonly negative: string; readonly positive: string };
+
+export type ModelChoice = 'auto' | 'linear' | 'logistic';
+
+/** What the rows say about the target: its values, as labels, up to the third; rows per label for text. */
+export interface TargetProbe {
+  readonly column: ColumnKind;
+  /** Different values in the order they came, at most three (numbers), or all that occur (text). */
+  readonly labels: readonly string[];
+}
+
+/** Looks at target values batch by batch. */
+export class TargetProbing {
+  readonly #column: ColumnKind;
+  readonly #numbers = new Set<number>();
+  readonly #seen = new Set<string>();
+
+  constructor(column: ColumnKind) {
+    this.#column = column;
+  }
+
+  /** `use[i]`: 2 where the row has no target. @throws PARAGRAD_VALUE for an infinite target */
+  look(values: Values, rows: number, place: { source: string; name: string; firstRow: number }): void {
+    if (values.kind === 'text') {
+      const seen = new Uint8Array(values.dictionary.length);
+      for (let i = 0; i < rows; i += 1) if ((values.codes[i] as number) >= 0) seen[values.codes[i] as number] = 1;
+      for (const [code, label] of values.dictionary.entries()) if (seen[code] === 1) this.#seen.add(label);
+      return;
+    }
+    for (let i = 0; i < rows; i += 1) {
+      const value = values.values[i] as number;
+      if (value - value !== 0) throw notFinite(place.source, place.firstRow + i, place.name, value);
+      if (this.#numbers.size < 3 && values.missing?.[i] !== 1) this.#numbers.add(value);
+    }
+  }
+
+  finish(): TargetProbe {
+    const label = (value: number): string => (this.#column === 'boolean' ? String(value === 1) : String(value));
+    return { column: this.#column, labels: [...this.#seen, ...[...this.#numbers].map(label)].sort(compareUtf8) };
+  }
+}
+
+function targetError(name: string, why: string): ParagradError {
+  return new ParagradError('PARAGRAD_TARGET', `target ${quote(name)} ${why}`, { place: { column: name, option: '--target' } });
+}
+
+/** Two labels as classes: positive is the later in UTF-8 byte order, or the one that was asked for. */
+function classes(name: string, column: ColumnKind, labels: readonly string[], positive: string | undefined): TargetEncoder {
+  if (positive !== undefined && !labels.includes(positive)) {
+    const near = nearestName(positive, labels);
+    throw new ParagradError('PARAGRAD_OPTION', `--positive ${quote(positive)}: target ${quote(name)} has the classes ${listOf(labels)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`, { place: { option: '--positive' } });
+  }
+  const chosen = positive ?? (labels[1] as string);
+  return { kind: 'classes', name, column, positive: chosen, negative: labels[0] === chosen ? (labels[1] as string) : (labels[0] as string) };
+}
+
+/** 0 and 1 stand for classes even where the data hold only one of them. */
+function numberClasses(labels: readonly string[]): readonly string[] | undefined {
+  const binary = labels.every((label) => label === '0' || label === '1');
+  if (binary) return ['0', '1'];
+  return labels.length === 2 ? labels : undefined;
+}
+
+/**
+ * Decides between a numeric target and two classes. `auto`: text or booleans with two values, and numbers that are 0 and
+ * 1, are classes; other numbers are a numeric target.
+ *
+ * @throws PARAGRAD_TARGET when the target is missing everywhere, or does not suit the model; PARAGRAD_OPTION for a
+ * positive class that does not occur
+ */
+export function chooseTarget(name: string, probe: TargetProbe, options: { model: ModelChoice; positive?: string | undefined }): TargetEncoder {
+  const { column, labels } = probe;
+  const { model, positive } = options;
+  if (labels.length === 0) throw targetError(name, 'is missing in every row');
+  if (column === 'text') {
+    if (model === 'linear') throw targetError(name, `is text (${listOf(labels, 3)}), and a linear model needs a number: use --model logistic for two classes, or --number ${quote(name)}`);
+    if (labels.length === 1) throw targetError(name, `has only one value, ${listOf(labels)}: there is nothing to learn`);
+    if (labels.length > 2)
+      throw targetError(name, `has ${labels.length} classes (${listOf(labels, 5)}): models for two classes or for numbers are there, so choose two of them, or make it a yes/no column`);
+    return classes(name, column, labels, positive);
+  }
+  const boolean = column === 'boolean';
+  const both = boolean || (column === 'number' && labels.length === 2 && labels.every((label) => label === '0' || label === '1'));
+  if (model === 'logistic' || (model === 'auto' && both)) {
+    const found = boolean ? ['false', 'true'] : column === 'number' ? numberClasses(labels) : undefined;
+    if (found === undefined) throw targetError(name, `has ${labels.length < 3 ? `only the value ${listOf(labels)}` : 'more than two values'}, and a logistic model needs two classes: use --model linear`);
+    return classes(name, column, found, positive);
+  }
+  if (positive !== undefined)
+    throw new ParagradError('PARAGRAD_OPTION', `--positive ${quote(positive)}: target ${quote(name)} is numeric, so there are no classes`, { place: { option: '--positive' } });
+  return { kind: 'number', name, column };
+}
+
+/** y of a batch: NaN where the target is missing, or a label that is neither class. */
+export function fillTarget(target: TargetEncoder, values: Values, rows: number, y: Float64Array): void {
+  if (values.kind === 'text') {
+    const codes = Float64Array.from(values.dictionary, (label) => (target.kind === 'classes' ? (label === target.positive ? 1 : label === target.negative ? 0 : Number.NaN) : Number.NaN));
+    for (let i = 0; i < rows; i += 1) y[i] = (values.codes[i] as number) < 0 ? Number.NaN : (codes[values.codes[i] as number] as number);
+    return;
+  }
+  const label = (text: string): number => (target.column === 'boolean' ? Number(text === 'true') : Number(text));
+  const positive = target.kind === 'classes' ? label(target.positive) : 0;
+  const negative = target.kind === 'classes' ? label(target.negative) : 0;
+  for (let i = 0; i < rows; i += 1) {
+    const value = values.values[i] as number;
+    if (values.missing?.[i] === 1) y[i] = Number.NaN;
+    else y[i] = target.kind === 'number' ? value : value === positive ? 1 : value === negative ? 0 : Number.NaN;
+  }
+}
