@@ -1,0 +1,63 @@
+// Compiles assembly/ and writes the module's bytes as src/kernels/wasm-bytes.ts, so that a bundle of workers holds them.
+// Fails when the module would bring data of its own: instances of many threads share one imported memory.
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const MAX_PAGES = 65_536;
+
+const { error, stdout, stderr, ...rest } = await compile();
+if (error) {
+  console.error(stderr.toString());
+  process.exit(1);
+}
+
+async function compile() {
+  const files = new Map();
+  const result = await asc.main(
+    [
+      'assembly/index.ts',
+      '--baseDir', root,
+      '--outFile', 'kernels.wasm',
+      '-O3', '--converge', '--noAssert',
+      '--runtime', 'stub', '--use', 'abort=',
+      '--enable', 'simd', '--enable', 'threads',
+      '--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', String(MAX_PAGES),
+    ],
+    { writeFile: (name, contents) => void files.set(name, contents) },
+  );
+  return { ...result, bytes: files.get('kernels.wasm') };
+}
+
+const { bytes } = rest;
+const DATA_SECTION = 11;
+if (sections(bytes).includes(DATA_SECTION)) {
+  console.error('assembly/ has static data: every instance would write it over the shared memory');
+  process.exit(1);
+}
+const text = `// Written by scripts/build-wasm.mjs from assembly/.
+export const WASM_BASE64 =
+  '${Buffer.from(bytes).toString('base64')}';
+`;
+await writeFile(new URL('../src/kernels/wasm-bytes.ts', import.meta.url), text);
+
+/** Section numbers of a WebAssembly module, in order. */
+function sections(module) {
+  const found = [];
+  for (let at = 8; at < module.length; ) {
+    found.push(module[at]);
+    let size = 0;
+    let shift = 0;
+    let byte;
+    at += 1;
+    do {
+      byte = module[at];
+      size |= (byte & 0x7f) << shift;
+      shift += 7;
+      at += 1;
+    } while (byte & 0x80);
+    at += size;
+  }
+  return found;
+}
