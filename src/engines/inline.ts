@@ -4,7 +4,7 @@ import { type DataTask, type DataTaskResult, runDataTask } from '../data/tasks.t
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { mapReduce } from '../strategies/map-reduce.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
-import { kernelsOf } from './kernels.ts';
+import { kernelsFor } from './kernels.ts';
 import { StepBatcher } from './step-batcher.ts';
 
 /** How long the calling thread may be kept before the event loop gets a turn. */
@@ -49,7 +49,7 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
   const worlds = createLoopbackCollectives(workers);
   const rows = Array.from({ length: grid.rows }, () => createLoopbackCollectives(grid.columns));
   const batcher = new StepBatcher(hooks.onSteps);
-  const kernels = kernelsOf(job);
+  const kernels = kernelsFor(job.kernels, job.store.training.layout.dtype);
   const pause = turns();
   const decide = (): ControlWord => {
     if (hooks.signal?.aborted === true) return CONTROL.abort;

@@ -66,6 +66,7 @@ export async function explainFirstStep(
     };
   });
   return {
+    start: problem.start,
     partials,
     sum: sum ?? { loss: 0, intercept: 0, columns: new Float64Array(layout.columns) },
     divisor: problem.weightSum,

@@ -46,6 +46,8 @@ export interface PartialGradient {
 }
 
 export interface FirstStep {
+  /** Where the gradient was taken. */
+  readonly start: { readonly weights: Float64Array; readonly intercept: number };
   readonly partials: readonly PartialGradient[];
   readonly sum: { readonly loss: number; readonly intercept: number; readonly columns: Float64Array };
   /** What the sums are divided by: V. */
@@ -66,6 +68,8 @@ export interface TrainingOutcome {
   readonly optimizer: string;
   readonly progress: Progress;
   readonly weightSum: number;
+  /** Σ v·x_j / V */
+  readonly columnMeans: Float64Array;
   readonly l2: number;
   readonly nullLoss: number;
   /** Σ v·loss / V at the returned weights, without penalty. */

@@ -53,6 +53,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     optimizer: optimizer.name,
     progress,
     weightSum: problem.weightSum,
+    columnMeans: problem.columnMeans,
     l2: problem.l2,
     nullLoss: progress.nullLoss,
     dataLoss: outcome.objective - penalty,

@@ -4,7 +4,7 @@ import { joinSharedCollective } from '../../communicate/shared/collective.ts';
 import { runDataTask } from '../../data/tasks.ts';
 import { ParagradError } from '../../errors.ts';
 import { mapReduce } from '../../strategies/map-reduce.ts';
-import { kernelsOf } from '../kernels.ts';
+import { kernelsFor } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
 import type { WorkerMessage, WorkerRequest } from './protocol.ts';
 
@@ -23,7 +23,7 @@ async function answer(request: WorkerRequest): Promise<WorkerMessage> {
     rank,
     world,
     row,
-    kernels: kernelsOf(job),
+    kernels: kernelsFor(job.kernels, job.store.training.layout.dtype),
     now: () => performance.now(),
     decide: () => {
       if (rank !== 0) return CONTROL.go;

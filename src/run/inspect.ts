@@ -1,0 +1,122 @@
+import { encodeTable } from '../data/encode.ts';
+import { writeEncoded } from '../data/encoded-file.ts';
+import { openTable } from '../data/open-table.ts';
+import { RunningTree } from '../data/running-tree.ts';
+import { schemaOf } from '../data/schema.ts';
+import { type ColumnStatistics, choose, mergeStatistics, statisticsOf } from '../data/statistics.ts';
+import type { Table, Values } from '../data/table.ts';
+import { ParagradError } from '../errors.ts';
+import { resolveOptions } from './options.ts';
+import type { TrainOptions } from './types.ts';
+
+/** Most frequent values that are shown of a category. */
+const TOP = 5;
+
+export interface ColumnDescription {
+  readonly name: string;
+  readonly kind: 'number' | 'boolean' | 'date' | 'category' | 'other';
+  /** The type in the source's own words. */
+  readonly sourceType: string;
+  /** What training would do with it, and why it is left out. */
+  readonly role: string;
+  readonly note: string;
+  readonly missing: number;
+  /** Numbers, booleans (0 and 1) and dates (days since 1970-01-01): null where there is no value. */
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  /** Square root of the mean squared deviation. */
+  readonly standardDeviation: number | null;
+  /** Categories: how many values, and the most frequent ones. */
+  readonly distinct: number | null;
+  readonly top: readonly { readonly value: string; readonly count: number }[];
+}
+
+export interface DataDescription {
+  readonly source: string;
+  readonly rows: number;
+  readonly columns: readonly ColumnDescription[];
+  /** The file written for `encoded`. */
+  readonly encoded: string | null;
+}
+
+export interface InspectOptions
+  extends Pick<TrainOptions, 'target' | 'category' | 'number' | 'drop' | 'seed' | 'validationFraction' | 'standardize' | 'model' | 'positive' | 'maxCategories' | 'signal'> {
+  /** Of the encoded file; default 'f64'. */
+  readonly dtype?: 'f32' | 'f64';
+  /** Write the encoded columns here, exactly as training sees them (Parquet); needs `target`. */
+  readonly encoded?: string;
+}
+
+/**
+ * Schema and statistics of a data file, all rows counted; with `encoded`, also the encoded columns as a file that other tools
+ * can read.
+ *
+ * @throws what reading a file throws (docs/errors.md).
+ */
+export async function inspectData(source: string, options: InspectOptions = {}): Promise<DataDescription> {
+  const { target, category, number, drop, encoded, signal } = options;
+  const dtype = options.dtype ?? 'f64';
+  const resolved = resolveOptions({ ...options, dtype });
+  if (encoded !== undefined && target === undefined)
+    throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', { place: { option: '--encoded' } });
+  const table = await openTable(source, { category, number, drop });
+  try {
+    const schema = schemaOf(table, { target, category, number, drop });
+    const { rows, statistics, dictionaries } = await statisticsOfAll(table, signal);
+    const columns = schema.columns.map((column, i): ColumnDescription => {
+      const { name, kind, sourceType, role, note } = column;
+      return { name, kind, sourceType, role, note, ...described(statistics.get(i), dictionaries.get(i), rows) };
+    });
+    if (encoded !== undefined && target !== undefined) {
+      const { seed, validationFraction, standardize, model, maxCategories } = resolved;
+      const shared = { dtype, seed, validationFraction, standardize, model, maxCategories, category, number, drop, signal };
+      await writeEncoded(await encodeTable(table, { ...shared, target, positive: options.positive }), encoded);
+    }
+    return { source, rows, columns, encoded: encoded ?? null };
+  } finally {
+    table.close();
+  }
+}
+
+interface AllStatistics {
+  readonly rows: number;
+  /** By index of the table's columns; columns that cannot be scanned have none. */
+  readonly statistics: ReadonlyMap<number, ColumnStatistics>;
+  readonly dictionaries: ReadonlyMap<number, readonly string[]>;
+}
+
+async function statisticsOfAll(table: Table, signal: AbortSignal | undefined): Promise<AllStatistics> {
+  const indexes = table.columns.flatMap(({ kind }, i) => (kind === 'other' ? [] : [i]));
+  const tree = new RunningTree<ColumnStatistics[]>(mergeStatistics);
+  const dictionaries = new Map<number, readonly string[]>();
+  let rows = 0;
+  for await (const batch of table.scan(indexes, { signal })) {
+    const chosen = choose(new Uint8Array(batch.rows), 0);
+    tree.push(batch.columns.map((values) => statisticsOf(values, chosen)));
+    for (const [k, values] of batch.columns.entries()) remember(dictionaries, indexes[k] as number, values);
+    rows += batch.rows;
+  }
+  const statistics = tree.finish() ?? [];
+  return { rows, statistics: new Map(statistics.map((column, k) => [indexes[k] as number, column])), dictionaries };
+}
+
+function remember(dictionaries: Map<number, readonly string[]>, index: number, values: Values): void {
+  if (values.kind === 'text') dictionaries.set(index, values.dictionary);
+}
+
+type Described = Pick<ColumnDescription, 'missing' | 'min' | 'max' | 'mean' | 'standardDeviation' | 'distinct' | 'top'>;
+
+function described(statistics: ColumnStatistics | undefined, dictionary: readonly string[] | undefined, rows: number): Described {
+  const none = { min: null, max: null, mean: null, standardDeviation: null, distinct: null, top: [] };
+  if (statistics === undefined) return { ...none, missing: rows };
+  const { missing } = statistics;
+  if (statistics.kind === 'number') {
+    if (statistics.weight === 0) return { ...none, missing };
+    const { min, max, mean, m2, weight } = statistics;
+    return { ...none, missing, min, max, mean, standardDeviation: Math.sqrt(m2 / weight) };
+  }
+  const counts = [...statistics.counts].flatMap((count, code) => (count > 0 ? [{ value: dictionary?.[code] ?? '', count }] : []));
+  counts.sort((a, b) => b.count - a.count);
+  return { ...none, missing, distinct: counts.length, top: counts.slice(0, TOP) };
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
+import { ParagradError } from '../errors.ts';
+import { FittedModel, type ModelRecord } from './model.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { NewFolder } from './run-folder.ts';
+import type { StepRecord } from '../strategies/job.ts';
+import { NUMERICS_VERSION } from './version.ts';
+
+/** Files of a run and model folder. */
+const WEIGHTS = 'model.safetensors';
+const RECORD = 'model.json';
+const CONFIG = 'config.json';
+const EVENTS = 'events.jsonl';
+const FORMAT = 'paragrad-model';
+const FORMAT_VERSION = 1;
+
+/** Writes the files; the folder gets its name when the caller commits it. */
+export async function writeModel(
+  folder: NewFolder,
+  model: FittedModel,
+  config: ResolvedOptions,
+  steps: readonly StepRecord[],
+): Promise<void> {
+  const { weights, intercept } = model.vector;
+  const tensors = {
+    weights: { dtype: 'F64' as const, shape: [weights.length], values: weights },
+    intercept: { dtype: 'F64' as const, shape: [1], values: new Float64Array([intercept]) },
+  };
+  const metadata = { format: FORMAT, numericsVersion: String(NUMERICS_VERSION), sha256: model.weightsSha256 };
+  await folder.write(WEIGHTS, writeSafetensors(tensors, metadata));
+  await folder.write(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
+  await folder.write(EVENTS, steps.map((step) => `${JSON.stringify({ kind: 'step', ...step })}\n`).join(''));
+  const head = { format: FORMAT, formatVersion: FORMAT_VERSION, numericsVersion: NUMERICS_VERSION };
+  await folder.write(RECORD, `${JSON.stringify({ ...head, ...model.record }, null, 2)}\n`);
+}
+
+/**
+ * Loads a model folder.
+ *
+ * @throws PARAGRAD_MODEL_FOLDER when it is not one; PARAGRAD_MODEL_FILE when a file of it is damaged; PARAGRAD_MODEL_VERSION
+ * when a later version wrote it.
+ */
+export async function loadModel(folder: string): Promise<FittedModel> {
+  const recordFile = path.join(folder, RECORD);
+  const text = await readFile(recordFile, 'utf8').catch((cause: unknown) => {
+    throw new ParagradError('PARAGRAD_MODEL_FOLDER', `${folder} is not a model folder: it has no ${RECORD}`, { place: { file: folder }, cause });
+  });
+  const record = parseRecord(text, recordFile);
+  const weightsFile = path.join(folder, WEIGHTS);
+  const bytes = await readFile(weightsFile).catch((cause: unknown) => {
+    throw new ParagradError('PARAGRAD_MODEL_FILE', `${folder} has no ${WEIGHTS}: the folder is not whole`, { place: { file: weightsFile }, cause });
+  });
+  const { tensors, metadata } = readSafetensors(bytes, weightsFile);
+  const model = new FittedModel(record, {
+    weights: tensors.weights?.values ?? new Float64Array(0),
+    intercept: tensors.intercept?.values[0] ?? Number.NaN,
+  });
+  if (model.weightsSha256 !== metadata.sha256 || model.vector.weights.length !== model.columns.length)
+    throw new ParagradError('PARAGRAD_MODEL_FILE', `${weightsFile} does not hold the weights that were saved: it was damaged or exchanged`, {
+      place: { file: weightsFile },
+    });
+  return model;
+}
+
+function parseRecord(text: string, file: string): ModelRecord {
+  let value: Partial<ModelRecord & { format: string; formatVersion: number }>;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ParagradError('PARAGRAD_MODEL_FILE', `${file} is not JSON: it was damaged`, { place: { file }, cause });
+  }
+  if (value.format !== FORMAT) throw new ParagradError('PARAGRAD_MODEL_FOLDER', `${file} is not a model of paragrad`, { place: { file } });
+  if (value.formatVersion !== FORMAT_VERSION)
+    throw new ParagradError('PARAGRAD_MODEL_VERSION', `${file} has format version ${value.formatVersion}; this version reads ${FORMAT_VERSION}: update paragrad`, {
+      place: { file },
+    });
+  const { name, encoder, target, layout, columnMeans, summary } = value;
+  if (!name || !encoder || !target || !layout || !columnMeans || !summary)
+    throw new ParagradError('PARAGRAD_MODEL_FILE', `${file} lacks a part of the model: it was damaged`, { place: { file } });
+  return { name, encoder, target, layout, columnMeans, summary };
+}

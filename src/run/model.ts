@@ -1,0 +1,63 @@
+import { type EncodedColumn, type Encoder, encodedColumns } from '../data/encoder.ts';
+import type { TargetEncoder } from '../data/target.ts';
+import { type Model, modelOf } from '../models/model.ts';
+import type { Layout } from '../partition/layout.ts';
+import type { Vector } from '../update/pass.ts';
+import { coefficientsOf, interceptOf } from './coefficients.ts';
+import { weightsSha256 } from './hash.ts';
+import type { Coefficient, RunSummary } from './types.ts';
+
+/** All that a model folder holds; weights apart (safetensors), it is JSON. */
+export interface ModelRecord {
+  readonly name: Model['name'];
+  readonly encoder: Encoder;
+  readonly target: TargetEncoder;
+  /** Decides the order in which a prediction's products are added. */
+  readonly layout: Pick<Layout, 'dtype' | 'blockColumns'>;
+  /** Mean of every encoded column over the training rows. */
+  readonly columnMeans: readonly number[];
+  readonly summary: RunSummary;
+}
+
+/** A trained model: weights in encoded space, and how raw columns get there. */
+export class FittedModel {
+  readonly record: ModelRecord;
+  readonly vector: Vector;
+
+  constructor(record: ModelRecord, vector: Vector) {
+    this.record = record;
+    this.vector = vector;
+  }
+
+  get name(): Model['name'] {
+    return this.record.name;
+  }
+
+  get summary(): RunSummary {
+    return this.record.summary;
+  }
+
+  /** Columns of the encoded matrix, in the order of the weights. */
+  get columns(): EncodedColumn[] {
+    return encodedColumns(this.record.encoder);
+  }
+
+  get weightsSha256(): string {
+    return weightsSha256(this.vector);
+  }
+
+  /** Expected target at z: the value itself, or the probability of the positive class. */
+  predictionAt(z: number): number {
+    return modelOf(this.record.name).predict(z);
+  }
+
+  /** All coefficients, the most important first, in the user's own units and in encoded ones. */
+  coefficients(): Coefficient[] {
+    return coefficientsOf(this.columns, this.record.columnMeans, this.vector);
+  }
+
+  /** z where every number is 0, no category applies and nothing is missing, in the user's own units. */
+  intercept(): number {
+    return interceptOf(this.columns, this.vector);
+  }
+}

@@ -1,0 +1,95 @@
+import { ParagradError } from '../errors.ts';
+import { MODELS } from '../models/model.ts';
+import { OPTIMIZERS } from '../update/index.ts';
+import type { TrainOptions } from './types.ts';
+
+/** Options with the defaults filled in, as they go into `config.json`. What only the data can decide stays open. */
+export interface ResolvedOptions extends Omit<TrainOptions, 'signal' | 'onEvent'> {
+  readonly model: NonNullable<TrainOptions['model']>;
+  readonly intercept: boolean;
+  readonly start: 'null' | 'zero';
+  readonly standardize: boolean;
+  readonly optimizer: NonNullable<TrainOptions['optimizer']>;
+  readonly learningRate: number | 'auto';
+  readonly tolerance: number;
+  readonly maxPasses: number;
+  readonly seed: number;
+  readonly dtype: 'f32' | 'f64';
+  readonly engine: NonNullable<TrainOptions['engine']>;
+  readonly partition: NonNullable<TrainOptions['partition']>;
+  readonly validationFraction: number;
+  readonly shuffle: 'windows' | 'none';
+  readonly maxCategories: number;
+  readonly kernels: 'wasm' | 'reference';
+}
+
+const DEFAULTS = {
+  model: 'auto',
+  intercept: true,
+  start: 'null',
+  standardize: true,
+  optimizer: 'auto',
+  learningRate: 'auto',
+  tolerance: 1e-6,
+  maxPasses: 1000,
+  seed: 0,
+  dtype: 'f32',
+  engine: 'auto',
+  partition: 'auto',
+  validationFraction: 0.2,
+  shuffle: 'windows',
+  maxCategories: 256,
+  kernels: 'wasm',
+} as const satisfies Partial<TrainOptions>;
+
+/**
+ * Checks every option before any data are read.
+ *
+ * @throws PARAGRAD_OPTION with the option's name and what it takes.
+ */
+export function resolveOptions(options: TrainOptions): ResolvedOptions {
+  const { signal: _signal, onEvent: _onEvent, ...given } = options;
+  const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const resolved: ResolvedOptions = { ...DEFAULTS, ...stated };
+  oneOf('--model', resolved.model, ['auto', ...Object.keys(MODELS)]);
+  oneOf('--optimizer', resolved.optimizer, ['auto', ...Object.keys(OPTIMIZERS)]);
+  oneOf('--dtype', resolved.dtype, ['f32', 'f64']);
+  oneOf('--engine', resolved.engine, ['auto', 'inline', 'threads']);
+  oneOf('--partition', resolved.partition, ['auto', 'rows', 'columns', 'grid']);
+  oneOf('--start', resolved.start, ['null', 'zero']);
+  oneOf('--shuffle', resolved.shuffle, ['windows', 'none']);
+  oneOf('--kernels', resolved.kernels, ['wasm', 'reference']);
+  number('--l2', resolved.l2, (x) => x >= 0, 'a number of at least 0');
+  number('--tolerance', resolved.tolerance, (x) => x >= 0, 'a number of at least 0');
+  if (resolved.learningRate !== 'auto') number('--learning-rate', resolved.learningRate, (x) => x > 0, `'auto' or a number above 0`);
+  number('--time-limit', resolved.timeLimitSeconds, (x) => x > 0, 'a time above 0');
+  number('--validation-fraction', resolved.validationFraction, (x) => x >= 0 && x < 1, 'a number from 0 up to, but not, 1');
+  whole('--max-passes', resolved.maxPasses, 1, 1e12);
+  whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
+  whole('--workers', resolved.workers, 1, 1024);
+  whole('--max-categories', resolved.maxCategories, 1, 65_536);
+  if (resolved.learningRate !== 'auto' && resolved.optimizer !== 'gradient-descent')
+    throw wrong('--learning-rate', `--learning-rate belongs to --optimizer gradient-descent: ${resolved.optimizer} has no fixed rate`);
+  if (resolved.optimizer === 'conjugate-gradient' && resolved.model === 'logistic')
+    throw wrong('--optimizer', '--optimizer conjugate-gradient is for the squared loss: use lbfgs with --model logistic');
+  return resolved;
+}
+
+function wrong(option: string, message: string): ParagradError {
+  return new ParagradError('PARAGRAD_OPTION', message, { place: { option } });
+}
+
+function oneOf(option: string, value: string, known: readonly string[]): void {
+  if (!known.includes(value)) throw wrong(option, `${option} must be one of ${known.join(', ')}, not '${value}'`);
+}
+
+function number(option: string, value: number | undefined, good: (x: number) => boolean, what: string): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number' || !Number.isFinite(value) || !good(value)) throw wrong(option, `${option} must be ${what}, not ${value}`);
+}
+
+function whole(option: string, value: number | undefined, least: number, most: number): void {
+  if (value === undefined) return;
+  if (!Number.isSafeInteger(value) || value < least || value > most)
+    throw wrong(option, `${option} must be a whole number from ${least} to ${most}, not ${value}`);
+}

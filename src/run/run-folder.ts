@@ -1,0 +1,97 @@
+import { constants } from 'node:fs';
+import { access, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { ParagradError } from '../errors.ts';
+
+/**
+ * A folder that appears whole or not at all: files are written under another name beside it, which is renamed at the end.
+ */
+export class NewFolder {
+  readonly path: string;
+  readonly #partial: string;
+  readonly #force: boolean;
+
+  private constructor(target: string, partial: string, force: boolean) {
+    this.path = target;
+    this.#partial = partial;
+    this.#force = force;
+  }
+
+  /**
+   * Claims the place before hours are spent on what should go there.
+   *
+   * @throws PARAGRAD_OUT_EXISTS when something is there already (with `force`: something that is no run folder);
+   * PARAGRAD_OUT when the place cannot be written.
+   */
+  static async claim(target: string, force: boolean): Promise<NewFolder> {
+    await checkFree(target, force);
+    const partial = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}-${Date.now().toString(36)}`);
+    try {
+      await mkdir(path.dirname(target), { recursive: true });
+      await mkdir(partial);
+      await access(partial, constants.W_OK);
+    } catch (error) {
+      throw unwritable(target, error);
+    }
+    return new NewFolder(target, partial, force);
+  }
+
+  /** Writes a file to the end, and to the disk. */
+  async write(name: string, content: string | Uint8Array): Promise<void> {
+    try {
+      const file = await open(path.join(this.#partial, name), 'wx');
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw unwritable(this.path, error);
+    }
+  }
+
+  /** Gives the folder its name; a replaced one is gone only then. */
+  async commit(): Promise<void> {
+    try {
+      await checkFree(this.path, this.#force);
+      const old = `${this.#partial}-old`;
+      const replaced = await exists(this.path);
+      if (replaced) await rename(this.path, old);
+      await rename(this.#partial, this.path);
+      if (replaced) await rm(old, { recursive: true, force: true });
+    } catch (error) {
+      if (error instanceof ParagradError) throw error;
+      throw unwritable(this.path, error);
+    }
+  }
+
+  /** Leaves nothing behind. */
+  async discard(): Promise<void> {
+    await rm(this.#partial, { recursive: true, force: true });
+  }
+}
+
+async function exists(target: string): Promise<boolean> {
+  return lstat(target).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function checkFree(target: string, force: boolean): Promise<void> {
+  if (!(await exists(target))) return;
+  const place = { file: target, option: '--out' };
+  if (!force)
+    throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} exists already: choose another --out, or --force to replace it`, { place });
+  const files = await readdir(target).catch(() => undefined);
+  if (files === undefined || (files.length > 0 && !files.includes('model.json')))
+    throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} is not a run folder of paragrad, and is not replaced even with --force: choose another --out`, {
+      place,
+    });
+}
+
+function unwritable(target: string, error: unknown): ParagradError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new ParagradError('PARAGRAD_OUT', `${target} cannot be written: ${why}`, { place: { file: target, option: '--out' }, cause: error });
+}

@@ -1,0 +1,86 @@
+import type { Encoded } from '../data/encoded.ts';
+import { encodedColumns, encodedWidth } from '../data/encoder.ts';
+import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
+import type { TrainingOutcome } from '../strategies/job.ts';
+import { coefficientsOf, interceptOf } from './coefficients.ts';
+import { weightsSha256 } from './hash.ts';
+import type { ResolvedOptions } from './options.ts';
+import { describePlan, type Plan } from './plan.ts';
+import type { RunSummary, SchemaSummary } from './types.ts';
+
+export function schemaSummary(encoded: Encoded, options: ResolvedOptions): SchemaSummary {
+  const { schema, target, counts, model, encoder } = encoded;
+  const features = { number: 0, boolean: 0, category: 0, date: 0 };
+  for (const { role, kind } of schema.columns) if (role === 'feature' && kind !== 'other') features[kind] += 1;
+  const classes = target.kind === 'classes' ? ([target.negative, target.positive] as const) : undefined;
+  return {
+    source: schema.source,
+    target: options.target ?? target.name,
+    model,
+    modelReason: options.model === 'auto' ? (classes === undefined ? 'the target is a number' : 'the target has two classes') : undefined,
+    classes,
+    rows: counts.rows,
+    trainingRows: counts.training,
+    validationRows: counts.validation,
+    skippedRows: counts.withoutTarget,
+    features,
+    encodedColumns: encodedWidth(encoder),
+    leftOut: schema.columns
+      .filter(({ role }) => role !== 'feature' && role !== 'target')
+      .map(({ name, note }) => ({ column: name, why: note })),
+  };
+}
+
+export function summaryOf(run: {
+  encoded: Encoded;
+  schema: SchemaSummary;
+  plan: Plan;
+  outcome: TrainingOutcome;
+  validation: RegressionMetrics | ClassMetrics | null;
+  options: ResolvedOptions;
+  totalMs: number;
+}): RunSummary {
+  const { encoded, schema, plan, outcome, validation, options } = run;
+  const { vector, objective, gap } = outcome.outcome;
+  const { dtype } = encoded.store.training.layout;
+  const columns = encodedColumns(encoded.encoder);
+  return {
+    weightsSha256: weightsSha256(vector),
+    loss: objective,
+    nullLoss: outcome.nullLoss,
+    dataLoss: outcome.dataLoss,
+    validationLoss: finite(outcome.validationLoss),
+    passes: outcome.progress.passes,
+    iterations: outcome.progress.iteration,
+    gap: finite(gap),
+    converged: outcome.reason === 'converged' || outcome.reason === 'precision reached',
+    reason: outcome.reason,
+    seconds: { total: run.totalMs / 1000, read: encoded.seconds.read, encode: encoded.seconds.encode, train: outcome.trainMs / 1000 },
+    validation,
+    model: encoded.model,
+    optimizer: outcome.optimizer,
+    l2: outcome.l2,
+    dtype,
+    seed: options.seed,
+    schema,
+    plan: describePlan(encoded.store.training.layout, plan),
+    coefficients: coefficientsOf(columns, outcome.columnMeans, vector),
+    intercept: interceptOf(columns, vector),
+    notes: [...skipNotes(encoded), ...outcome.notes],
+    out: options.out ?? null,
+    ...(outcome.firstStep === undefined ? {} : { firstStep: outcome.firstStep }),
+  };
+}
+
+/** What was left out of the rows, in words: nothing is dropped silently. */
+function skipNotes({ counts }: Encoded): string[] {
+  const notes: string[] = [];
+  if (counts.withoutTarget > 0) notes.push(`${counts.withoutTarget} rows were skipped: their target is missing`);
+  if (counts.unseenCategories > 0)
+    notes.push(`${counts.unseenCategories} values in validation rows are categories that no training row has: they count as none`);
+  return notes;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

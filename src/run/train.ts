@@ -1,0 +1,123 @@
+import { type ArraySource, encodeArrays } from '../data/arrays.ts';
+import { encodeTable } from '../data/encode.ts';
+import type { Encoded, EncodeProgress } from '../data/encoded.ts';
+import { encodedColumns } from '../data/encoder.ts';
+import { openTable } from '../data/open-table.ts';
+import type { Session } from '../engines/engine.ts';
+import { engineOf } from '../engines/registry.ts';
+import { ParagradError } from '../errors.ts';
+import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { FittedModel } from './model.ts';
+import { writeModel } from './model-folder.ts';
+import { type ResolvedOptions, resolveOptions } from './options.ts';
+import { describePlan, type Plan, planOf } from './plan.ts';
+import { NewFolder } from './run-folder.ts';
+import { schemaSummary, summaryOf } from './summary.ts';
+import type { RunEvent, RunSummary, TrainOptions } from './types.ts';
+import { validate } from './validate.ts';
+
+export interface TrainedRun {
+  readonly model: FittedModel;
+  readonly summary: RunSummary;
+}
+
+/**
+ * Trains a model from a file (CSV, CSV packed by gzip, Parquet) or from arrays in memory. Rows are split into training and
+ * validation rows, encoded, and handed to an engine's workers; with synchronous strategies the result has the same bits
+ * for every engine, split and number of workers (docs/numerics.md).
+ *
+ * @param source path of a file, with `target` in the options; or a row-major matrix with its target.
+ * @throws ParagradError; its `code` is stable (docs/errors.md). Nothing is written then.
+ */
+export async function train(source: string | ArraySource, options: TrainOptions): Promise<TrainedRun> {
+  const began = performance.now();
+  const resolved = resolveOptions(options);
+  const emit = (event: RunEvent): void => options.onEvent?.(event);
+  const folder = resolved.out === undefined ? undefined : await NewFolder.claim(resolved.out, resolved.force ?? false);
+  try {
+    const encoded = await encodeSource(source, resolved, options.signal, emit);
+    const schema = schemaSummary(encoded, resolved);
+    emit({ kind: 'schema', schema });
+    const plan = planOf(encoded.store.training.layout, resolved);
+    emit({ kind: 'plan', plan: describePlan(encoded.store.training.layout, plan) });
+    const outcome = await learn(jobOf(encoded, resolved, plan), plan, options, emit);
+    const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
+    const summary = summaryOf({ encoded, schema, plan, outcome, validation, options: resolved, totalMs: performance.now() - began });
+    for (const text of summary.notes) emit({ kind: 'note', text });
+    const model = modelOf(encoded, outcome, summary);
+    if (folder !== undefined) {
+      await writeModel(folder, model, resolved, outcome.steps);
+      await folder.commit();
+      emit({ kind: 'saved', path: folder.path });
+    }
+    return { model, summary };
+  } catch (error) {
+    await folder?.discard();
+    throw error;
+  }
+}
+
+async function encodeSource(
+  source: string | ArraySource,
+  options: ResolvedOptions,
+  signal: AbortSignal | undefined,
+  emit: (event: RunEvent) => void,
+): Promise<Encoded> {
+  const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
+  const { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
+  const shared = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, signal, onProgress };
+  if (typeof source !== 'string') return encodeArrays(source, shared);
+  const { target, category, number, drop, maxCategories } = options;
+  if (target === undefined)
+    throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
+  const table = await openTable(source, { category, number, drop });
+  try {
+    return await encodeTable(table, { ...shared, target, category, number, drop, maxCategories });
+  } finally {
+    table.close();
+  }
+}
+
+function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): TrainingJob {
+  const columns = encodedColumns(encoded.encoder);
+  const limit = options.timeLimitSeconds;
+  return {
+    store: encoded.store,
+    partition: plan.partition,
+    model: encoded.model,
+    optimizer: options.optimizer,
+    optimizerOptions: { tolerance: options.tolerance, learningRate: options.learningRate },
+    l2: options.l2,
+    intercept: options.intercept,
+    start: options.start,
+    indicators: Uint8Array.from(columns, ({ kind }) => (kind === 'indicator' ? 1 : 0)),
+    columnVariances: Float64Array.from(columns, ({ variance }) => variance),
+    kernels: options.kernels,
+    maxPasses: options.maxPasses,
+    endAtMs: limit === undefined ? Number.POSITIVE_INFINITY : Date.now() + limit * 1000,
+    explain: options.explain ?? false,
+  };
+}
+
+async function learn(job: TrainingJob, plan: Plan, options: TrainOptions, emit: (event: RunEvent) => void): Promise<TrainingOutcome> {
+  const session: Session = engineOf(plan.engine).open(plan.partition.workers);
+  try {
+    const hooks = { onSteps: (steps: TrainingOutcome['steps']) => emit({ kind: 'steps', steps }) };
+    return await session.train(job, options.signal === undefined ? hooks : { ...hooks, signal: options.signal });
+  } finally {
+    await session.close();
+  }
+}
+
+function modelOf(encoded: Encoded, outcome: TrainingOutcome, summary: RunSummary): FittedModel {
+  const { dtype, blockColumns } = encoded.store.training.layout;
+  const record = {
+    name: encoded.model,
+    encoder: encoded.encoder,
+    target: encoded.target,
+    layout: { dtype, blockColumns },
+    columnMeans: [...outcome.columnMeans],
+    summary,
+  };
+  return new FittedModel(record, outcome.outcome.vector);
+}

@@ -1,0 +1,28 @@
+import type { Encoded } from '../data/encoded.ts';
+import { viewsOf } from '../data/store.ts';
+import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
+import type { Vector } from '../update/pass.ts';
+import { Scorer } from './score.ts';
+
+/** Fit measures on the validation rows; null without any. */
+export async function validate(encoded: Encoded, vector: Vector, kernels: 'wasm' | 'reference'): Promise<RegressionMetrics | ClassMetrics | null> {
+  const { store, model } = encoded;
+  const set = store.validation;
+  const { layout } = set;
+  if (layout.rows === 0) return null;
+  const y = new Float64Array(layout.rows);
+  const z = new Float64Array(layout.rows);
+  const v = new Float64Array(layout.rows);
+  const scorers = store.segments.map((memory) => new Scorer(memory, layout, vector, kernels));
+  for (let chunk = 0; chunk < layout.chunks; chunk += 1) {
+    const place = set.chunks[chunk] as (typeof set.chunks)[number];
+    const views = viewsOf(store, set, chunk);
+    const first = chunk * layout.chunkRows;
+    y.set(views.y.subarray(0, views.rows), first);
+    v.set(views.v.subarray(0, views.rows), first);
+    const dots = (scorers[place.segment] as Scorer).score(place.x, views.rows);
+    for (let i = 0; i < views.rows; i += 1) z[first + i] = (dots[i] as number) + (views.offset?.[i] ?? 0) + vector.intercept;
+    await new Promise(setImmediate);
+  }
+  return model === 'logistic' ? classMetrics({ y, z, v }) : regressionMetrics({ y, z, v });
+}
