@@ -5,7 +5,7 @@ import type { Share } from '../partition/plan.ts';
 import { coverOf, leavesOf } from '../partition/tree.ts';
 import type { Workplace } from './cell-evaluator.ts';
 
-/** Own bytes of x that are dotted before their partial dots are exchanged: still in cache when their updates come. */
+/** Bytes of x, per rank, that are dotted before their partial dots are exchanged: still in cache when their updates come. */
 const BATCH_BYTES = 1024 * 1024;
 
 type Dots = Float32Array<ArrayBufferLike> | Float64Array<ArrayBufferLike>;
@@ -64,13 +64,14 @@ export class DotExchange {
   #start(set: StoredSet, begin: number, limit: number, weights: readonly (readonly number[])[], vectors: number): Batch | undefined {
     if (begin >= limit) return undefined;
     const { layout } = set;
-    const ownBytes = (columnOfBlock(layout, this.#share.blockEnd) - columnOfBlock(layout, this.#share.blockBegin)) * bytesPerValue(layout.dtype);
+    // A function of what all ranks of the row know alike, not of the own columns: they must exchange the same batches.
+    const rowBytes = Math.ceil(layout.columns / this.#row.size) * bytesPerValue(layout.dtype);
     let end = begin;
     let rows = 0;
     do {
       rows += panelsOfChunk(layout, end) * panelRows(layout.dtype);
       end += 1;
-    } while (end < limit && (rows + layout.chunkRows) * ownBytes <= BATCH_BYTES);
+    } while (end < limit && (rows + layout.chunkRows) * rowBytes <= BATCH_BYTES);
     const parts = coverOf(this.#share.blockBegin, this.#share.blockEnd, layout.blocks).map((node): DotPart => {
       const values = newDots(layout, vectors * rows);
       const blocks = leavesOf(node, layout.blocks);

@@ -41,6 +41,12 @@ describe.each(['f32', 'f64'] as const)('%s', (dtype) => {
   });
 });
 
+test('several batches of dots, uneven blocks: ranks of a column split exchange the same batches', async () => {
+  const store = storeOf(randomData(4, 12_000, 40, false), { dtype: 'f32', blockColumns: 14 });
+  const base = await inline.open(1).train(jobOf(store), {});
+  expect(bits(await inline.open(1).train(jobOf(store, { kind: 'columns', workers: 2 }), {}))).toBe(bits(base));
+});
+
 test('random shapes: 1 row, no columns, odd sizes, weights and offsets, more ranks than chunks', async () => {
   const shape = fc.record({
     rows: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 90 })),
