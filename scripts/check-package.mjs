@@ -40,10 +40,9 @@ try {
   const packed = files.map((file) => file.path);
   for (const file of MUST_HAVE) if (!packed.includes(file)) problems.push(`${file} is not in the package`);
   for (const file of packed) if (!MAY_HAVE.test(file)) problems.push(`${file} should not be in the package`);
-  for (const file of packed) {
-    const source = file.replace(/^dist\//, 'src/').replace(/\.js$/, '.ts');
-    if (file.endsWith('.js') && !existsSync(path.join(ROOT, source)))
-      problems.push(`${file} is a leftover: there is no ${source} (delete dist)`);
+  for (const file of packed.filter((name) => /\.m?js$/.test(name) && name !== 'dist/worker.mjs')) {
+    const source = file.replace(/^dist\//, 'src/').replace(/\.m?js$/, '.ts');
+    if (!existsSync(path.join(ROOT, source))) problems.push(`${file} is a leftover: there is no ${source} (delete dist and build again)`);
   }
   if (size > MAX_PACKED_BYTES) problems.push(`the package has ${size} bytes, more than ${MAX_PACKED_BYTES}`);
   const main = path.join(ROOT, 'dist/cli/main.js');
