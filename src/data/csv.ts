@@ -2,6 +2,7 @@ import { ParagradError } from '../errors.ts';
 import { type CsvHead, headText, parseHead } from './csv-head.ts';
 import { type Duck, dataError, literal, memoryLimitBytes, pathLiteral } from './duckdb.ts';
 import type { Relation } from './duckdb-table.ts';
+import { verifyGzip } from './gzip.ts';
 import { quote } from './names.ts';
 import type { FileHead } from './open-file.ts';
 import { checkCasts, profile, type RawColumn, wrongValue } from './profile.ts';
@@ -97,7 +98,12 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
   const kept = columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ');
   const load = options.load ?? file.bytes * (gzip ? GZIP_RATIO : 1) <= memoryLimitBytes() * LOAD_SHARE;
   try {
-    if (load && kept !== '') await duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`);
+    // Both are waited for, so that nothing runs on when the database is closed.
+    const done = await Promise.allSettled([
+      gzip ? verifyGzip(source) : undefined,
+      load && kept !== '' ? duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`) : undefined,
+    ]);
+    for (const each of done) if (each.status === 'rejected') throw each.reason;
     const from = load && kept !== '' ? 'loaded' : reader;
     const found = await profile(duck, from, columns);
     if (found.rows === 0)

@@ -26,7 +26,9 @@ export interface Duck {
    * must count rows and, when some are lacking, run the query to its end for the message.
    */
   stream(sql: string, signal?: AbortSignal): AsyncGenerator<bindings.DataChunk>;
-  /** Runs `work` with a second connection: a stream takes one for itself. */
+  /** Appends data chunks to a table: `fill` is given the function that takes them. */
+  append(table: string, fill: (append: (chunk: bindings.DataChunk) => void) => void): void;
+  /** A second connection to the same database: a stream takes one for itself. */
   connect(): Promise<Duck>;
   close(): void;
 }
@@ -61,6 +63,11 @@ async function connectTo(api: Api, database: bindings.Database, owner: boolean):
     run: (sql) => api.query(connection, sql),
     strings: async (sql) => readStrings(api, await api.query(connection, sql)),
     stream: (sql, signal) => streamOf(api, connection, sql, signal),
+    append(table, fill) {
+      const appender = api.appender_create(connection, null, table);
+      fill((chunk) => api.append_data_chunk(appender, chunk));
+      api.appender_close_sync(appender);
+    },
     connect: () => connectTo(api, database, false),
     close() {
       if (closed) return;
