@@ -87,7 +87,7 @@ const TILE_ROWS: usize = 8;
 // @ts-ignore: decorator
 @inline function groupPanels<T>(groups: usize, panels: usize): usize {
   if (sizeof<T>() == 8) return panels;
-  let n: usize = 1;
+  let n = min(1, panels);
   while (n < panels && load<u32>(groups + (n << 2)) == load<u32>(groups)) n += 1;
   return n;
 }
@@ -106,7 +106,7 @@ const TILE_ROWS: usize = 8;
     const tileEnd = min(tile + TILE_ROWS, aEnd);
     for (let a = tile; a < tileEnd; a += 1) residuals<T>(x + a * LINE, stride, panels, c, scratch + (a - tile) * whole);
     let done: usize = 0;
-    while (done < panels) {
+    do {
       const n = groupPanels<T>(groups + (done << 2), panels - done);
       const from = x + done * stride;
       // Columns that all rows of the tile have, four at a time; then what is left of each row.
@@ -118,6 +118,6 @@ const TILE_ROWS: usize = 8;
         for (let b = common; b <= a; b += 1)
           one<T>(from + b * LINE, stride, n, scratch + (a - tile) * whole + done * LINE, rowSums(sums, a, first) + (b << 3));
       done += n;
-    }
+    } while (done < panels);
   }
 }
