@@ -21,24 +21,23 @@ export async function sharedHost(): Promise<Host> {
       const worker = workers[member] ?? new Worker(file);
       workers[member] = worker;
       let outcomes: Outcome[] | undefined;
-      const forget = (): void => {
-        worker.removeAllListeners();
-      };
-      worker.once('message', (answer: { outcomes?: Outcome[]; crash?: string }) => {
+      const onMessage = (answer: { outcomes?: Outcome[]; crash?: string }): void => {
         outcomes = answer.outcomes;
-        if (outcomes === undefined) reject(new Error(answer.crash));
-        else if (job.calls.at(-1)?.do === 'die') {
+        if (job.calls.at(-1)?.do === 'die') {
           void worker.terminate();
           return;
-        } else resolve(outcomes);
-        forget();
-      });
-      worker.once('error', reject);
-      worker.once('exit', () => {
+        }
+        worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+        if (outcomes === undefined) reject(new Error(answer.crash));
+        else resolve(outcomes);
+      };
+      const onError = (error: unknown): void => reject(error);
+      const onExit = (): void => {
         workers[member] = undefined;
         for (const m of job.memberships) if (m !== undefined) reportLost(m.handle, m.rank);
         resolve(outcomes ?? []);
-      });
+      };
+      worker.on('message', onMessage).on('error', onError).on('exit', onExit);
       worker.postMessage(job);
     });
 
