@@ -37,10 +37,22 @@ async function sniff(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> 
     const formats = (await duck.strings(`SELECT DateFormat, TimestampFormat FROM ${sniffer}`))[0] ?? [];
     if (types.length !== head.names.length) return unknown;
     const [date, timestamp] = formats;
+    for (const i of await otherWords(duck, path, head, types)) types[i] = 'VARCHAR';
     return { types, formats: `${date ? `, dateformat=${literal(date)}` : ''}${timestamp ? `, timestampformat=${literal(timestamp)}` : ''}`, known: true };
   } catch {
     return unknown;
   }
+}
+
+/** Columns that DuckDB takes for booleans, and whose words are yes and no and the like: categories, their labels are kept. */
+async function otherWords(duck: Duck, path: string, head: CsvHead, types: readonly string[]): Promise<number[]> {
+  const booleans = types.flatMap((type, i) => (type === 'BOOLEAN' ? [i] : []));
+  if (booleans.length === 0) return [];
+  const declared = types.map((_, i) => `'c${i}': 'VARCHAR'`).join(', ');
+  const sample = `(SELECT * FROM read_csv(${pathLiteral(path)}, ${dialect(head)}, auto_detect=false, columns={${declared}}) LIMIT ${SAMPLE_ROWS})`;
+  const list = booleans.map((i) => `CAST(count(c${i}) FILTER (WHERE lower(c${i}) NOT IN ('true', 'false')) AS VARCHAR)`).join(', ');
+  const counts = (await duck.strings(`SELECT ${list} FROM ${sample}`))[0] ?? [];
+  return booleans.filter((_, at) => counts[at] !== '0');
 }
 
 /** The type that a column is declared with: numbers always DOUBLE, so that 1.5 may follow 20,000 whole numbers. */

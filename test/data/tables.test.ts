@@ -60,6 +60,11 @@ describe('CSV', () => {
     expect((await rowsOf(path, { expected: new Map([['flag', 'boolean'], ['zip', 'text'], ['gone', 'number']]) })).kinds).toEqual(['text', 'boolean']);
   });
 
+  it('keeps words like yes and no as categories', async () => {
+    const path = writeFile(folder, 'words.csv', 'a,b,c,d\nyes,true,t,Y\nno,FALSE,f,N\n,,,\n');
+    expect(await rowsOf(path)).toMatchObject({ kinds: ['text', 'boolean', 'text', 'text'], rows: [['yes', 1, 't', 'Y'], ['no', 0, 'f', 'N'], [null, null, null, null]] });
+  });
+
   it('keeps row order over many batches, and can be left early and scanned again', async () => {
     const rows = 150_001;
     const path = writeFile(folder, 'order.csv', `i,t\n${Array.from({ length: rows }, (_, i) => `${i},t${i % 300}`).join('\n')}`);
@@ -96,6 +101,7 @@ describe('Parquet', () => {
     const base = day('2020-01-02');
     expect(rows[0]).toEqual([1, 2, 3, 9007199254740992, Math.fround(0.1), 12.34, 5, 1, base, base + 0.25, base + 0.25, 1 / 86_400, 0.5, 'x', 'z']);
     expect(rows[1]?.every((value) => value === null)).toBe(true);
+    await withTable(path, {}, async (table) => expect(() => schemaOf(table, { target: 'p' })).toThrow('holds INTEGER[] values'));
   });
 
   it('reads long texts, whole numbers alike in integer and fraction columns, and texts as numbers', async () => {
