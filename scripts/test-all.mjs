@@ -27,26 +27,34 @@ function run(command, args) {
 const npmRun = (script) => run('npm', ['run', '--silent', script]);
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Steps that are no tests: the build and the checks. */
+const steps = { passed: 0, failed: 0 };
 const report = [];
 
-/** Runs one part and reports what it counted and how long it took. */
-function part(name, count) {
+/** Runs one part and notes what came of it and how long it took. */
+function part(name, work) {
   console.log(`\n── ${name}`);
   const start = performance.now();
-  const { passed, failed, skipped } = count();
-  counts.passed += passed;
-  counts.failed += failed;
-  counts.skipped += skipped;
+  const outcome = work();
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  report.push(
-    `${name.padEnd(16)} ${String(passed).padStart(6)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped ${seconds.padStart(8)} s`,
-  );
+  report.push(`${name.padEnd(16)} ${seconds.padStart(8)} s   ${outcome}`);
 }
 
 const step = (script) => () => {
   const ok = npmRun(script) === 0;
-  return { passed: 0, failed: ok ? 0 : 1, skipped: 0 };
+  steps[ok ? 'passed' : 'failed'] += 1;
+  return ok ? 'ok' : 'FAILED';
 };
+
+const tests = (name) => () => {
+  const { passed, failed, skipped } = suite(name);
+  counts.passed += passed;
+  counts.failed += failed;
+  counts.skipped += skipped;
+  return countsText(passed, failed, skipped);
+};
+
+const countsText = (passed, failed, skipped) => `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
 /** Counts of a suite as vitest saw them. A file that did not load, or an error outside of any test, counts as a failure. */
 function suite(name) {
@@ -74,13 +82,15 @@ function suite(name) {
 
 part('build', step('build'));
 if (wants('check')) for (const check of CHECKS) part(`check:${check}`, step(`check:${check}`));
-for (const name of SUITES.filter(wants)) {
+const suites = SUITES.filter(wants);
+for (const name of suites) {
   // A failure to install says why by itself; with CI=true the tests then fail, elsewhere they are skipped.
   if (name in INSTALLS) run(process.execPath, [path.join(ROOT, 'scripts', INSTALLS[name])]);
-  part(`test ${name}`, () => suite(name));
+  part(`test ${name}`, tests(name));
 }
 
 console.log(`\n${report.join('\n')}\n`);
-const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
-console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
-process.exitCode = counts.failed > 0 ? 1 : 0;
+console.log(`build and checks: ${steps.passed} ok, ${steps.failed} failed`);
+// A failed step is a failure of the whole, so it counts in the last line.
+if (suites.length > 0) console.log(countsText(counts.passed, counts.failed + steps.failed, counts.skipped));
+process.exitCode = counts.failed + steps.failed > 0 ? 1 : 0;
