@@ -79,6 +79,7 @@ function cell(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype
 }
 
 console.log(`${PROBLEMS} problems per line; passes median/largest`);
+const ONLY = process.argv[4];
 for (const tolerance of [1e-6, 0])
   for (const dtype of ['f32', 'f64'] as const) {
     cell('conjugate-gradient', 'squared', dtype, tolerance, 2000);

@@ -4,16 +4,20 @@ import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
 import { curvatureOf, nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { CurvatureSums, GradientSums, Sums, Vector } from './pass.ts';
-import { type Best, bestOf, isConverged, notesOf, requireFinite } from './stop.ts';
+import { bestOf, isConverged, notesOf, requireFinite } from './stop.ts';
 import { axpy, dot, norm, scale } from './vectors.ts';
 
-/** A true gradient is taken after this many iterations on the recurrence … */
+/** A true gradient is taken after at most this many iterations on the recurrence … */
 const MAX_ITERATIONS = 30;
 /** … or when its gap fell to this × that of the last true gradient … */
 const GAP_FALL = 1e-6;
 /** … or set no new minimum in this many. */
 const MAX_WITHOUT_MINIMUM = 5;
-/** Successive true gradients without the smallest gap halving that mean: no more precision is to be had. */
+/**
+ * Successive true gradients without the smallest gap halving that mean: no more precision is to be had. After the first, conjugate
+ * gradient goes back to the best weights and takes a true gradient after every iteration: in f32 a recurrence may follow
+ * rounding errors along directions without curvature, far away. While that helps, the iterations in between double again.
+ */
 const MAX_STALLS = 2;
 
 /** Conjugate gradient since the last true gradient. */
@@ -37,8 +41,11 @@ export interface ConjugateGradientState {
   readonly nullLoss: number;
   /** Undefined: the next pass is a true gradient. */
   readonly recurrence: Recurrence | undefined;
-  readonly best: Best | undefined;
+  /** The true gradient of the smallest gap. */
+  readonly best: { readonly point: Point; readonly gap: number } | undefined;
   readonly stalls: number;
+  /** Iterations until the next true gradient, at most. */
+  readonly cycle: number;
   readonly iteration: number;
   readonly passes: number;
   readonly done: 'converged' | 'precision reached' | undefined;
@@ -70,6 +77,7 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
       recurrence: undefined,
       best: undefined,
       stalls: 0,
+      cycle: MAX_ITERATIONS,
       iteration: 0,
       passes: 0,
       done: undefined,
@@ -108,18 +116,22 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
     return { ...state, point, nullLoss, metric: this.#keeper.request(problem, state.metric, point.vector, 1) };
   }
 
-  /** Judges a true gradient, and starts conjugate gradient from it. */
+  /** Judges a true gradient, and starts conjugate gradient from it, or from the best one. */
   #restart(state: ConjugateGradientState): ConjugateGradientState {
-    const { point, best, nullLoss } = state;
+    const { point, nullLoss } = state;
     assert(point !== undefined, 'a true gradient has a point');
     const { direction, square } = this.#steepest(state, point);
     const gap = 0.5 * square;
-    const halved = best === undefined || gap <= 0.5 * best.gap;
+    if (isConverged(gap, this.#options.tolerance, nullLoss, point.objective)) return { ...state, gap, best: { point, gap }, done: 'converged' };
+    const halved = state.best === undefined || gap <= 0.5 * state.best.gap;
     const stalls = halved ? 0 : state.stalls + 1;
-    const judged = { ...state, gap, stalls, best: best === undefined || gap < best.gap ? bestOf(point, gap) : best };
-    if (isConverged(gap, this.#options.tolerance, nullLoss, point.objective)) return { ...judged, best: bestOf(point, gap), done: 'converged' };
-    if (stalls >= MAX_STALLS || !Number.isFinite(gap)) return { ...judged, done: 'precision reached' };
-    return { ...judged, recurrence: { direction, square, iterations: 0, startGap: gap, lowestGap: gap, sinceLowest: 0 } };
+    const best = state.best === undefined || gap < state.best.gap ? { point, gap } : state.best;
+    const cycle = halved ? Math.min(MAX_ITERATIONS, 2 * state.cycle) : 1;
+    const judged = { ...state, gap, stalls, cycle, best };
+    if (stalls >= MAX_STALLS || !Number.isFinite(best.gap)) return { ...judged, done: 'precision reached' };
+    if (best.point === point) return { ...judged, recurrence: startOf(direction, square) };
+    const from = this.#steepest(state, best.point);
+    return { ...judged, point: best.point, gap: best.gap, recurrence: startOf(from.direction, from.square) };
   }
 
   #steepest(state: ConjugateGradientState, point: Point): { direction: Vector; square: number } {
@@ -150,7 +162,7 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
     const { gap, nullLoss, point } = state;
     const sinceLowest = gap < from.lowestGap ? 0 : from.sinceLowest + 1;
     const iterations = from.iterations + 1;
-    const due = iterations >= MAX_ITERATIONS || sinceLowest >= MAX_WITHOUT_MINIMUM || !(gap > GAP_FALL * from.startGap);
+    const due = iterations >= state.cycle || sinceLowest >= MAX_WITHOUT_MINIMUM || !(gap > GAP_FALL * from.startGap);
     if (due || isConverged(gap, this.#options.tolerance, nullLoss, (point as Point).objective)) return undefined;
     return {
       direction: axpy(square / from.square, from.direction, steepest),
@@ -178,7 +190,12 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
     const { problem, point, gap } = state;
     // A limit may end a run between two true gradients: then the recurrence's estimates are what is known.
     const current = point === undefined ? { vector: problem.start, objective: NaN, gap: NaN } : bestOf(point, gap);
-    const best = state.done === undefined && (state.best === undefined || gap < state.best.gap) ? current : (state.best ?? current);
+    const known = state.best === undefined ? undefined : bestOf(state.best.point, state.best.gap);
+    const best = state.done === undefined && (known === undefined || gap < known.gap) ? current : (known ?? current);
     return { reason, ...best, notes: notesOf(problem, state.metric, state.nullLoss, best.objective) };
   }
+}
+
+function startOf(direction: Vector, square: number): Recurrence {
+  return { direction, square, iterations: 0, startGap: 0.5 * square, lowestGap: 0.5 * square, sinceLowest: 0 };
 }
