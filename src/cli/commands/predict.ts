@@ -1,0 +1,77 @@
+import process from 'node:process';
+import type { FittedModel } from '../../run/model.ts';
+import type { PredictReport } from '../../run/predict.ts';
+import { json } from '../format/json.ts';
+import { predictRemarks, predictResult } from '../format/predict-result.ts';
+import { interruptible } from '../interrupt.ts';
+import type { PredictFlags } from '../program.ts';
+import { LiveProgress } from '../progress.ts';
+import type { Terminal } from '../terminal.ts';
+import { checkFree } from './files.ts';
+
+/** `paragrad predict`. @returns the exit code */
+export async function predictCommand(model: string, file: string, flags: PredictFlags, terminal: Terminal): Promise<number> {
+  const { out } = flags;
+  if (out !== undefined) checkFree(out, '--out', flags.force);
+  const progress = new LiveProgress(terminal);
+  try {
+    return await interruptible(
+      (signal) =>
+        out === undefined && flags.json === true
+          ? predictJson(model, file, signal, progress, terminal)
+          : predictCsv(model, file, flags, signal, progress, terminal),
+      () => progress.note('interrupted'),
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+async function predictCsv(
+  model: string,
+  file: string,
+  flags: PredictFlags,
+  signal: AbortSignal,
+  progress: LiveProgress,
+  terminal: Terminal,
+): Promise<number> {
+  const { predictFile } = await import('../../run/predict-file.ts');
+  const { out } = flags;
+  // Rows and a progress line on the same terminal would write over each other.
+  if (out === undefined && terminal.out.isTerminal) progress.end();
+  const onRows = (rows: number): void => (out === undefined && terminal.out.isTerminal ? undefined : progress.rows(rows));
+  const summary = await predictFile(model, file, { to: out ?? process.stdout, signal, onRows });
+  progress.end();
+  for (const remark of predictRemarks(summary)) progress.note(remark);
+  if (out !== undefined) await terminal.out.write(flags.json === true ? json(summary) : `${predictResult(summary, terminal.out.style)}\n`);
+  return 0;
+}
+
+/** All predictions in one JSON object. */
+async function predictJson(folder: string, file: string, signal: AbortSignal, progress: LiveProgress, terminal: Terminal): Promise<number> {
+  const [{ loadModel }, { predict }] = await Promise.all([import('../../run/model-folder.ts'), import('../../run/predict.ts')]);
+  const model = await loadModel(folder);
+  const run = await predict(model, file, { signal });
+  const predictions: number[] = [];
+  const labels: string[] = [];
+  try {
+    for await (const block of run.blocks) {
+      for (const value of block.prediction) predictions.push(value);
+      labels.push(...labelsOf(model, block.z));
+      progress.rows(predictions.length);
+    }
+  } finally {
+    run.close();
+  }
+  progress.end();
+  const report: PredictReport = run.report;
+  for (const remark of predictRemarks(report)) progress.note(remark);
+  const values = labels.length === 0 ? { predictions } : { probabilities: predictions, labels };
+  await terminal.out.write(json({ ...report, out: null, ...values }));
+  return 0;
+}
+
+function labelsOf(model: FittedModel, z: Float64Array): string[] {
+  const { target } = model.record;
+  return target.kind === 'classes' ? Array.from(z, (value) => (value > 0 ? target.positive : target.negative)) : [];
+}

@@ -1,0 +1,45 @@
+import type { RunSummary } from '../../run/types.ts';
+import { percent, significant } from './numbers.ts';
+import { plural } from './text.ts';
+
+/** The relative gap: how much is left to gain, as a part of what was gained so far. NaN where nothing was gained. */
+export function relativeGap(gap: number | null, nullLoss: number, loss: number): number {
+  return gap === null || !(nullLoss > loss) ? Number.NaN : gap / (nullLoss - loss);
+}
+
+const OPTIMIZERS: Readonly<Record<string, string>> = {
+  'gradient-descent': 'gradient descent',
+  'conjugate-gradient': 'conjugate gradient',
+  lbfgs: 'L-BFGS',
+};
+
+export function optimizerName(optimizer: string): string {
+  return OPTIMIZERS[optimizer] ?? optimizer;
+}
+
+export function modelName(model: 'linear' | 'logistic'): string {
+  return model === 'linear' ? 'linear regression' : 'logistic regression';
+}
+
+/** Why the run ended, in a sentence. */
+export function endedBecause(summary: Pick<RunSummary, 'reason' | 'passes' | 'gap' | 'nullLoss' | 'loss' | 'dtype'>): string {
+  const passes = plural(summary.passes, 'pass', 'passes');
+  const left = relativeGap(summary.gap, summary.nullLoss, summary.loss);
+  const gap = Number.isNaN(left)
+    ? ''
+    : left < 1e-3
+      ? ` (gap ${significant(left, 2)})`
+      : ` (about ${percent(left)} of the gain is still to come)`;
+  switch (summary.reason) {
+    case 'converged':
+      return `converged after ${passes}${gap}`;
+    case 'precision reached':
+      return `as precise as ${summary.dtype} allows, after ${passes}${gap}`;
+    case 'max passes':
+      return `at the limit of ${passes} (--max-passes), before convergence${gap}`;
+    case 'time limit':
+      return `at the time limit (--time-limit), after ${passes}${gap}`;
+    case 'aborted':
+      return `interrupted after ${passes}${gap}`;
+  }
+}

@@ -1,0 +1,155 @@
+import type { Coefficient, RunSummary, SchemaSummary } from '../../run/types.ts';
+import { alignPoints, count, percent, seconds, short, signed, significant } from './numbers.ts';
+import { endedBecause, modelName, optimizerName } from './outcome.ts';
+import type { Style } from './style.ts';
+import { section, table } from './table.ts';
+import { clean, cut, cutMiddle, plural, shellWord } from './text.ts';
+
+const KINDS: readonly (readonly [keyof SchemaSummary['features'], string, string])[] = [
+  ['number', 'number', 'numbers'],
+  ['boolean', 'boolean', 'booleans'],
+  ['category', 'category', 'categories'],
+  ['date', 'date', 'dates'],
+];
+/** Columns left out that are named, before "and … more". */
+const LEFT_OUT_SHOWN = 8;
+const NAME_WIDTH = 44;
+const BAR_WIDTH = 16;
+export const COEFFICIENTS_SHOWN = 10;
+
+/** What was read, and what becomes of it. */
+export function dataSection(schema: SchemaSummary, style: Style): string[] {
+  const rows: string[][] = [
+    ['file', clean(schema.source)],
+    ['target', clean(schema.target)],
+    ['model', modelName(schema.model) + style.dim(schema.modelReason === undefined ? '' : `  ${clean(schema.modelReason)}`)],
+  ];
+  if (schema.classes !== undefined) {
+    const [negative, positive] = schema.classes.map(clean) as [string, string];
+    rows.push(['classes', `${positive} (positive) and ${negative}${style.dim('  --positive LABEL chooses')}`]);
+  }
+  const skipped = schema.skippedRows === 0 ? '' : `, ${plural(schema.skippedRows, 'row')} without a target left out`;
+  rows.push([
+    'rows',
+    `${count(schema.rows)}${style.dim(`  ${count(schema.trainingRows)} for training, ${count(schema.validationRows)} for validation${skipped}`)}`,
+  ]);
+  const kinds = KINDS.filter(([kind]) => schema.features[kind] > 0).map(([kind, one, many]) => plural(schema.features[kind], one, many));
+  const features = KINDS.reduce((sum, [kind]) => sum + schema.features[kind], 0);
+  rows.push(['features', `${count(features)}${style.dim(`  ${kinds.join(', ')}`)}`]);
+  rows.push(['columns', `${count(schema.encodedColumns)}${style.dim('  after encoding')}`]);
+  rows.push(...leftOutRows(schema, style));
+  return section('Data', '', table([{}, {}], rows, style), style);
+}
+
+function leftOutRows({ leftOut }: SchemaSummary, style: Style): string[][] {
+  const shown = leftOut.slice(0, leftOut.length <= LEFT_OUT_SHOWN + 1 ? leftOut.length : LEFT_OUT_SHOWN);
+  const rows = shown.map(({ column, why }, i) => [
+    i === 0 ? 'left out' : '',
+    cut(clean(column), NAME_WIDTH) + style.dim(`  ${clean(why)}`),
+  ]);
+  if (shown.length < leftOut.length) rows.push(['', style.dim(`and ${count(leftOut.length - shown.length)} more (--json lists all)`)]);
+  return rows;
+}
+
+function measuresOf(summary: RunSummary): string[][] {
+  const { validation } = summary;
+  if (validation === null) return [];
+  if ('r2' in validation)
+    return [
+      ['R²', significant(validation.r2), 'part of the variation that is explained'],
+      ['RMSE', significant(validation.rmse), 'typical error; large ones weigh more'],
+      ['MAE', significant(validation.mae), 'mean absolute error'],
+    ];
+  return [
+    ['AUC', significant(validation.auc), '0.5 is guessing, 1 is perfect order'],
+    ['accuracy', percent(validation.accuracy), 'rows whose class is predicted'],
+    ['log loss', significant(validation.logLoss), 'nats per row'],
+  ];
+}
+
+/** Fit measures on the validation rows, and what training did to the loss. */
+export function resultSection(summary: RunSummary, style: Style): string[] {
+  const { validation, loss, nullLoss } = summary;
+  const gain = nullLoss > 0 ? `${percent((loss - nullLoss) / nullLoss)}` : '';
+  const rows = [
+    ...measuresOf(summary),
+    ['loss', significant(loss), `in training, penalty included${gain === '' ? '' : ` (${gain})`}`],
+    ['null loss', significant(nullLoss), 'of the intercept alone'],
+  ];
+  const lines = table(
+    [{}, {}, {}],
+    rows.map(([name, value, what]) => [name as string, value as string, style.dim(what as string)]),
+    style,
+  );
+  const remark =
+    validation === null
+      ? 'no rows were held back for validation'
+      : `validation: ${plural(validation.rows, 'row')} that training did not see`;
+  return section('Result', remark, lines, style);
+}
+
+/** The largest coefficients in the user's own units, each with a bar for its importance. */
+export function coefficientsSection(
+  summary: Pick<RunSummary, 'coefficients' | 'intercept' | 'schema'>,
+  style: Style,
+  most = COEFFICIENTS_SHOWN,
+): string[] {
+  const shown = summary.coefficients.slice(0, most);
+  if (shown.length === 0) return [];
+  const values = alignPoints([...shown.map(({ value }) => value), summary.intercept].map((value) => signed(significant(value))));
+  const top = Math.max(...shown.map(({ importance }) => importance));
+  const rows = shown.map((coefficient, i) => [cutMiddle(clean(coefficient.name), NAME_WIDTH), values[i] as string, bar(coefficient, top)]);
+  const rest = summary.coefficients.length - shown.length;
+  const last = [style.dim('intercept'), values[shown.length] as string, rest === 0 ? '' : style.dim(`and ${count(rest)} smaller ones`)];
+  const { target, classes } = summary.schema;
+  const what = classes === undefined ? `change of ${clean(target)}` : `change of the log-odds of ${clean(classes[1])}`;
+  const lines = table([{}, { align: 'right' }, {}], [...rows, last], style);
+  return section('Largest coefficients', `${what} per unit; bars: how much each matters`, lines, style);
+}
+
+function bar({ importance }: Coefficient, top: number): string {
+  return top > 0 ? '━'.repeat(Math.max(1, Math.round((importance / top) * BAR_WIDTH))) : '';
+}
+
+function runSection(summary: RunSummary, style: Style): string[] {
+  const { plan, seconds: time } = summary;
+  const host = plan.engine === 'inline' ? 'one thread' : `${plural(plan.workers, 'thread')}, split by ${plan.partition}`;
+  const rest = Math.max(0, time.total - time.read - time.encode - time.train);
+  const parts = `read ${seconds(time.read)}, encode ${seconds(time.encode)}, train ${seconds(time.train)}, the rest ${seconds(rest)}`;
+  const rows = [
+    ['ended', endedBecause(summary)],
+    [
+      'method',
+      `${optimizerName(summary.optimizer)}, ${host}, ${summary.dtype}${style.dim(`  l2 ${short(summary.l2)}, seed ${summary.seed}`)}`,
+    ],
+    ['time', `${seconds(time.total)}${style.dim(`  ${parts}`)}`],
+    ['weights', style.dim(`sha256 ${summary.weightsSha256.slice(0, 16)}…`)],
+  ];
+  if (summary.out !== null) rows.push(['saved', clean(summary.out)]);
+  return section('Run', '', table([{}, {}], rows, style), style);
+}
+
+/** What `paragrad train` prints, without a newline at the end of its last line. */
+export function trainResult(summary: RunSummary, style: Style, explained: readonly string[] = []): string {
+  const next = summary.out === null ? [] : ['', `Next: ${style.bold(`paragrad predict ${shellWord(summary.out)} new.csv`)}`];
+  const lines = [
+    ...dataSection(summary.schema, style),
+    ...explained,
+    ...resultSection(summary, style),
+    ...coefficientsSection(summary, style),
+    ...runSection(summary, style),
+    ...next,
+  ];
+  return lines.slice(1).join('\n');
+}
+
+/** What `paragrad inspect MODEL` prints. */
+export function modelResult(summary: RunSummary, style: Style): string {
+  const lines = [
+    ...dataSection(summary.schema, style),
+    ...resultSection(summary, style),
+    ...coefficientsSection(summary, style, 2 * COEFFICIENTS_SHOWN),
+    ...runSection(summary, style),
+  ];
+  return lines.slice(1).join('\n');
+}

@@ -1,0 +1,201 @@
+import { Command, Option } from 'commander';
+import type { TrainOptions } from '../run/types.ts';
+import { collect, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
+
+export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'signal' | 'onEvent'> & {
+  readonly target: string;
+  readonly timeLimit?: number;
+  readonly json?: boolean;
+};
+export interface PredictFlags {
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+export interface InspectFlags
+  extends Pick<
+    TrainOptions,
+    | 'target'
+    | 'model'
+    | 'positive'
+    | 'category'
+    | 'number'
+    | 'drop'
+    | 'maxCategories'
+    | 'seed'
+    | 'validationFraction'
+    | 'dtype'
+    | 'standardize'
+  > {
+  readonly encoded?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** What the commands do; each is loaded when it is called, so that `--help` need not wait for it. */
+export interface Handlers {
+  train(file: string, flags: TrainFlags): Promise<void>;
+  predict(model: string, file: string, flags: PredictFlags): Promise<void>;
+  inspect(path: string, flags: InspectFlags): Promise<void>;
+}
+
+type Parse = (flag: string, text: string) => number | string;
+
+function option(flags: string, description: string, parse?: Parse): Option {
+  const made = new Option(flags, description);
+  return parse === undefined ? made : made.argParser((text) => parse(made.long ?? flags, text));
+}
+
+const list = (flags: string, description: string): Option => new Option(flags, description).argParser(collect);
+
+/** Adds options under a heading of the help. */
+function group(command: Command, heading: string, ...options: Option[]): void {
+  for (const each of options) command.addOption(each.helpGroup(heading));
+}
+
+/** The examples at the end of a command's help; a test runs each of them. */
+function examples(command: Command, ...lines: string[]): void {
+  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
+const COLUMNS = (): Option[] => [
+  list('--category <column>', 'read a column as categories (may be repeated)'),
+  list('--number <column>', 'read a column as numbers (may be repeated)'),
+  list('--drop <column>', 'leave a column out (may be repeated)'),
+  option('--max-categories <count>', 'most categories of a column, rarer ones share one (default 256)', parseCount),
+];
+const SPLIT = (): Option[] => [
+  option('--validation-fraction <number>', 'part of the rows that is kept from training, to test the model (default 0.2)', parseNumber),
+  option('--seed <count>', 'decides the split and the order of rows (default 0)', parseCount),
+];
+const JSON_OPTION = (): Option => option('--json', 'print one JSON object, for programs');
+const DTYPE = (): Option => option('--dtype <f32|f64>', 'storage of the encoded features (default f32)');
+const HELP = (): Option => new Option('-h, --help', 'show this help');
+const POSITIVE = (): Option => option('--positive <label>', 'class whose probability is predicted (default: the later in byte order)');
+const MODEL = (): Option =>
+  option('--model <auto|linear|logistic>', 'auto: logistic for a target of two classes, else linear (default auto)');
+const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
+
+function addTrain(program: Command, handlers: Handlers): void {
+  const train = program.command('train').argument('<file>', 'CSV (also .gz) or Parquet').summary('train a model from a table');
+  train.description('Trains a linear or logistic model from a table, and saves it in a folder.');
+  group(
+    train,
+    'Data:',
+    option('--target <column>', 'the column to predict (needed)').makeOptionMandatory(),
+    ...COLUMNS(),
+    POSITIVE(),
+    ...SPLIT(),
+    option('--shuffle <windows|none>', 'mix rows inside each chunk, so that a sorted file does no harm (default windows)'),
+  );
+  group(
+    train,
+    'Model:',
+    MODEL(),
+    option('--l2 <number>', 'penalty on large weights (default 1 / number of training rows)', parseNumber),
+    option('--no-intercept', 'train without an intercept'),
+    STANDARDIZE(),
+  );
+  group(
+    train,
+    'Training:',
+    option('--optimizer <name>', 'auto, conjugate-gradient, lbfgs or gradient-descent (default auto)'),
+    option('--learning-rate <number>', 'step of gradient-descent, or auto (default auto)', parseRate),
+    option('--tolerance <number>', 'end at this part of the possible gain; 0: as precise as can be (default 1e-6)', parseNumber),
+    option('--max-passes <count>', 'most readings of the training rows (default 1000)', parseCount),
+    option('--time-limit <time>', 'end after 90, 90s, 5m or 1h, and keep what was learned', parseDuration),
+    option('--start <null|zero>', 'start at the intercept-only model, or at all zeros (default null)'),
+  );
+  group(
+    train,
+    'Parallel (the result has the same bits whatever is chosen):',
+    option('--engine <auto|inline|threads>', 'where the work is done (default auto: by the size of the data)'),
+    option('--workers <count>', 'number of threads (default: one per core)', parseCount),
+    option('--partition <how>', 'split by rows, columns or grid (default auto: rows)'),
+  );
+  group(
+    train,
+    'Numbers (these decide the bits):',
+    DTYPE(),
+    option('--chunk-rows <count>', 'rows that are summed as a unit, a multiple of 16 (default: 4 MiB)', parseCount),
+    option('--block-columns <count>', 'columns that are multiplied as a unit (default: an eighth)', parseCount),
+    option('--kernels <wasm|reference>', 'reference: slow, in plain JavaScript').hideHelp(),
+  );
+  group(
+    train,
+    'Output:',
+    option('--out <folder>', 'where model and run are saved (default runs/<time>-<target>)'),
+    option('--force', 'replace the folder where it exists'),
+    option('--explain', 'show who owns what, and each worker’s part of the first gradient'),
+    JSON_OPTION(),
+  );
+  train.addHelpOption(HELP().helpGroup('Output:'));
+  examples(
+    train,
+    'paragrad train houses.csv --target price',
+    'paragrad train houses.csv --target price --drop id --category zip --out model',
+    'paragrad train clicks.csv --target clicked --positive yes --workers 2 --time-limit 5m',
+    'paragrad train houses.csv --target price --explain --optimizer gradient-descent --learning-rate 0.1',
+  );
+  train.action((file: string, flags: TrainFlags) => handlers.train(file, flags));
+}
+
+function addPredict(program: Command, handlers: Handlers): void {
+  const predict = program.command('predict').summary('predict the rows of a table with a trained model');
+  predict
+    .argument('<model>', 'folder that train has saved')
+    .argument('<file>', 'CSV (also .gz) or Parquet, with the columns that the model was trained on');
+  predict.description('Predicts every row of a table: a number, or the probability of the positive class and the likelier label.');
+  group(
+    predict,
+    'Output:',
+    option('--out <file>', 'write a CSV file (default: to the terminal)'),
+    option('--force', 'replace the file where it exists'),
+    JSON_OPTION(),
+  );
+  predict.addHelpOption(HELP().helpGroup('Output:'));
+  examples(predict, 'paragrad predict model new.csv', 'paragrad predict model new.csv --out predictions.csv');
+  predict.action((model: string, file: string, flags: PredictFlags) => handlers.predict(model, file, flags));
+}
+
+function addInspect(program: Command, handlers: Handlers): void {
+  const inspect = program.command('inspect').summary('show what is in a table, or in a trained model');
+  inspect.argument('<path>', 'CSV (also .gz) or Parquet file, or a model folder');
+  inspect.description('Shows the columns of a table and their statistics, or the summary of a trained model.');
+  group(inspect, 'Data:', option('--target <column>', 'the column to predict'), ...COLUMNS());
+  group(
+    inspect,
+    'Encoding, as train would do it with the same options:',
+    option('--encoded <file>', 'write the encoded rows as Parquet (needs --target)'),
+    MODEL(),
+    POSITIVE(),
+    STANDARDIZE(),
+    option('--dtype <f32|f64>', 'precision of the encoded features (default f64)'),
+    ...SPLIT(),
+  );
+  group(inspect, 'Output:', option('--force', 'replace the file where it exists'), JSON_OPTION());
+  inspect.addHelpOption(HELP().helpGroup('Output:'));
+  examples(
+    inspect,
+    'paragrad inspect houses.csv',
+    'paragrad inspect houses.csv --target price --encoded encoded.parquet',
+    'paragrad inspect model',
+  );
+  inspect.action((path: string, flags: InspectFlags) => handlers.inspect(path, flags));
+}
+
+/** The command line: every command, option and text of the help. Errors are thrown, nothing ends the process. */
+export function createProgram(version: string, handlers: Handlers): Command {
+  const program = new Command('paragrad');
+  program
+    .description('Parallel gradient descent: the same bits from every number of workers, split and engine.')
+    .version(version, '-v, --version', 'show the version')
+    .addHelpOption(HELP())
+    .helpCommand('help [command]', 'show the help of a command')
+    .exitOverride();
+  addTrain(program, handlers);
+  addPredict(program, handlers);
+  addInspect(program, handlers);
+  examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');
+  return program;
+}
