@@ -41,7 +41,20 @@ export interface DataDescription {
 }
 
 export interface InspectOptions
-  extends Pick<TrainOptions, 'target' | 'category' | 'number' | 'drop' | 'seed' | 'validationFraction' | 'standardize' | 'model' | 'positive' | 'maxCategories' | 'signal'> {
+  extends Pick<
+    TrainOptions,
+    | 'target'
+    | 'category'
+    | 'number'
+    | 'drop'
+    | 'seed'
+    | 'validationFraction'
+    | 'standardize'
+    | 'model'
+    | 'positive'
+    | 'maxCategories'
+    | 'signal'
+  > {
   /** Of the encoded file; default 'f64'. */
   readonly dtype?: 'f32' | 'f64';
   /** Write the encoded columns here, exactly as training sees them (Parquet); needs `target`. */
@@ -59,11 +72,13 @@ export async function inspectData(source: string, options: InspectOptions = {}):
   const dtype = options.dtype ?? 'f64';
   const resolved = resolveOptions({ ...options, dtype });
   if (encoded !== undefined && target === undefined)
-    throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', { place: { option: '--encoded' } });
+    throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', {
+      place: { option: '--encoded' },
+    });
   const table = await openTable(source, { category, number, drop });
   try {
     const schema = schemaOf(table, { target, category, number, drop });
-    const { rows, statistics, dictionaries } = await statisticsOfAll(table, signal);
+    const { rows, statistics, dictionaries } = await statisticsOfAll(table, new Set(drop), signal);
     const columns = schema.columns.map((column, i): ColumnDescription => {
       const { name, kind, sourceType, role, note } = column;
       return { name, kind, sourceType, role, note, ...described(statistics.get(i), dictionaries.get(i), rows) };
@@ -81,13 +96,13 @@ export async function inspectData(source: string, options: InspectOptions = {}):
 
 interface AllStatistics {
   readonly rows: number;
-  /** By index of the table's columns; columns that cannot be scanned have none. */
+  /** By index of the table's columns; columns that are dropped or cannot be scanned have none. */
   readonly statistics: ReadonlyMap<number, ColumnStatistics>;
   readonly dictionaries: ReadonlyMap<number, readonly string[]>;
 }
 
-async function statisticsOfAll(table: Table, signal: AbortSignal | undefined): Promise<AllStatistics> {
-  const indexes = table.columns.flatMap(({ kind }, i) => (kind === 'other' ? [] : [i]));
+async function statisticsOfAll(table: Table, dropped: ReadonlySet<string>, signal: AbortSignal | undefined): Promise<AllStatistics> {
+  const indexes = table.columns.flatMap(({ kind, name }, i) => (kind === 'other' || dropped.has(name) ? [] : [i]));
   const tree = new RunningTree<ColumnStatistics[]>(mergeStatistics);
   const dictionaries = new Map<number, readonly string[]>();
   let rows = 0;
