@@ -48,6 +48,18 @@ describe('README in two languages', () => {
   });
 });
 
+describe('options', () => {
+  it('that texts name are options of the command line', () => {
+    const cli = readdirSync(join(ROOT, 'src/cli'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+    const sources = cli.map((name) => read(join('src/cli', name))).join('\n');
+    for (const page of ['README.md', 'docs/numerics.md', 'docs/errors.md'])
+      for (const [, option] of read(page)
+        .replace(/^```sh[\s\S]*?^```/gm, '')
+        .matchAll(/`(--[a-z][a-z0-9-]*)/g))
+        expect(new RegExp(`${option}(?![\\w-])`).test(sources), `${page}: ${option}`).toBe(true);
+  });
+});
+
 describe.each(PAGES)('%s', (page) => {
   it('has no broken link', () => {
     for (const [, target] of withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
