@@ -1,0 +1,35 @@
+import { train, type TrainOptions } from '../../src/index.ts';
+import { NUMERICS_VERSION } from '../../src/run/version.ts';
+
+/**
+ * Trains the same data with every dtype × model × optimizer and prints the hashes of the weights: the golden ones, on any
+ * version of Node.js. Data come from a linear congruential generator and whole-number arithmetic.
+ */
+export async function goldenHashes(): Promise<Record<string, string>> {
+  const rows = 2000;
+  const columns = 21;
+  let state = 12_345;
+  const next = (): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) / 2 ** 23 - 0.5;
+  };
+  const x = Float64Array.from({ length: rows * columns }, next);
+  const value = Float64Array.from({ length: rows }, (_, i) => {
+    let sum = next();
+    for (let j = 0; j < columns; j += 1) sum += (x[i * columns + j] as number) * ((j % 5) - 2);
+    return sum;
+  });
+  const hashes: Record<string, string> = { numericsVersion: String(NUMERICS_VERSION) };
+  const optimizers = { linear: ['gradient-descent', 'conjugate-gradient', 'lbfgs'], logistic: ['gradient-descent', 'lbfgs'] } as const;
+  for (const dtype of ['f32', 'f64'] as const)
+    for (const model of ['linear', 'logistic'] as const)
+      for (const optimizer of optimizers[model]) {
+        const y = model === 'linear' ? value : value.map((z) => Number(z > 0));
+        const options: TrainOptions = { dtype, model, optimizer, maxPasses: 30, engine: 'inline' };
+        const { summary } = await train({ x, rows, columns, y }, options);
+        hashes[`${dtype} ${model} ${optimizer}`] = summary.weightsSha256;
+      }
+  return hashes;
+}
+
+if (process.argv.includes('--print')) console.log(JSON.stringify(await goldenHashes(), null, 2));
