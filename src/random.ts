@@ -1,4 +1,5 @@
 import { assert, ParagradError } from './errors.ts';
+import { log } from './math.ts';
 
 /**
  * Counter-based random numbers (docs/numerics.md §7): Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random
@@ -88,6 +89,47 @@ export function uniform(seed: number, purpose: Purpose, position: number, epoch 
 /** `out[i]` = uniform at position `first + i`. */
 export function fillUniform(out: Float64Array, seed: number, purpose: Purpose, first: number, epoch = 0): void {
   for (let i = 0; i < out.length; i += 1) out[i] = uniform(seed, purpose, first + i, epoch);
+}
+
+/** Coefficients of PPND16, constant term first: numerator and denominator of the middle, and of the near and far tails. */
+const MIDDLE = [
+  [3.387132872796366608, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125, 45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727],
+  [1, 42.313330701600911252, 687.1870074920579083, 5394.1960214247511077, 21213.794301586595867, 39307.89580009271061, 28729.085735721942674, 5226.495278852854561],
+] as const;
+const NEAR = [
+  [1.42343711074968357734, 4.6303378461565452959, 5.7694972214606914055, 3.64784832476320460504, 1.27045825245236838258, 0.24178072517745061177, 0.0227238449892691845833, 7.7454501427834140764e-4],
+  [1, 2.05319162663775882187, 1.6763848301838038494, 0.68976733498510000455, 0.14810397642748007459, 0.0151986665636164571966, 5.475938084995344946e-4, 1.05075007164441684324e-9],
+] as const;
+const FAR = [
+  [6.6579046435011037772, 5.4637849111641143699, 1.7848265399172913358, 0.29656057182850489123, 0.026532189526576123093, 0.0012426609473880784386, 2.71155556874348757815e-5, 2.01033439929228813265e-7],
+  [1, 0.59983220655588793769, 0.1369298809227358053, 0.0148753612908506148525, 7.868691311456132591e-4, 1.8463183175100546818e-5, 1.4215117583164458887e-7, 2.04426310338993978564e-15],
+] as const;
+
+function ratio([numerator, denominator]: readonly [readonly number[], readonly number[]], x: number): number {
+  let above = 0;
+  let below = 0;
+  for (let i = numerator.length - 1; i >= 0; i -= 1) {
+    above = above * x + (numerator[i] as number);
+    below = below * x + (denominator[i] as number);
+  }
+  return above / below;
+}
+
+/**
+ * Inverse of the normal distribution function at 0 < p < 1, to about 16 digits (Wichura 1988, algorithm AS 241, PPND16),
+ * on `math.ts`, so that it is the same everywhere.
+ */
+export function normalQuantile(p: number): number {
+  const q = p - 0.5;
+  if (Math.abs(q) <= 0.425) return q * ratio(MIDDLE, 0.180625 - q * q);
+  const r = Math.sqrt(-log(q < 0 ? p : 1 - p));
+  const x = r <= 5 ? ratio(NEAR, r - 1.6) : ratio(FAR, r - 5);
+  return q < 0 ? -x : x;
+}
+
+/** A standard normal number: the quantile of `uniform` at the same place (2⁻⁵⁴ for 0). */
+export function normal(seed: number, purpose: Purpose, position: number, epoch = 0): number {
+  return normalQuantile(Math.max(uniform(seed, purpose, position, epoch), 2 ** -54));
 }
 
 /** The smallest b with n < 2ᵇ, for n above 2³² as well. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ParagradError } from '../../src/errors.ts';
-import { checkSeed, fillUniform, PURPOSES, permutation, philox, uniform } from '../../src/random.ts';
+import { checkSeed, fillUniform, normal, normalQuantile, PURPOSES, permutation, philox, uniform } from '../../src/random.ts';
 
 const block = (counter: number[], key: number[]): string[] => {
   const out = new Uint32Array(4);
@@ -75,6 +75,35 @@ describe('uniform', () => {
   it('refuses seeds that are not whole numbers', () => {
     for (const seed of [-1, 0.5, Number.NaN, 2 ** 53]) expect(() => checkSeed(seed)).toThrow(ParagradError);
     checkSeed(2 ** 53 - 1);
+  });
+});
+
+describe('normal', () => {
+  it('is the quantile function, in the middle and in both tails', () => {
+    const known = [
+      [0.5, 0],
+      [0.3, -0.5244005127080407],
+      [0.9, 1.2815515655446008],
+      [0.975, 1.9599639845400536],
+      [1e-3, -3.090232306167813],
+      [1e-12, -7.034483825301132],
+      [1e-300, -37.0470962993612],
+      [2 ** -54, -8.292361075813595],
+      [1 - 2 ** -53, 8.209536151601386],
+    ] as const;
+    for (const [p, x] of known) expect(Math.abs(normalQuantile(p) - x)).toBeLessThanOrEqual(2 ** -51 * Math.abs(x));
+  });
+
+  it('has mean 0 and variance 1', () => {
+    let sum = 0;
+    let squares = 0;
+    for (let i = 0; i < 20_000; i += 1) {
+      const x = normal(1, 'test', i);
+      sum += x;
+      squares += x * x;
+    }
+    expect(sum / 20_000).toBeCloseTo(0, 1);
+    expect(squares / 20_000).toBeCloseTo(1, 1);
   });
 });
 
