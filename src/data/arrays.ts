@@ -154,13 +154,22 @@ function checkSource(source: ArraySource): void {
   const fail = (why: string): never => {
     throw new ParagradError('PARAGRAD_OPTION', `${SOURCE}: ${why}`);
   };
-  if (!Number.isSafeInteger(rows) || rows < 0 || !Number.isSafeInteger(columns) || columns < 0) fail('rows and columns must be whole numbers');
+  if (!Number.isSafeInteger(rows) || rows < 0 || !Number.isSafeInteger(columns) || columns < 0)
+    fail('rows and columns must be whole numbers');
   if (x.length !== rows * columns) fail(`x has ${x.length} values where ${rows} rows × ${columns} columns need ${rows * columns}`);
-  for (const [name, array] of [['y', y], ['weight', weight], ['offset', offset]] as const)
+  for (const [name, array] of [
+    ['y', y],
+    ['weight', weight],
+    ['offset', offset],
+  ] as const)
     if (array !== undefined && array.length !== rows) fail(`${name} has ${array.length} values for ${rows} rows`);
-  if (columnNames !== undefined && columnNames.length !== columns) fail(`columnNames has ${columnNames.length} names for ${columns} columns`);
+  if (columnNames !== undefined && columnNames.length !== columns)
+    fail(`columnNames has ${columnNames.length} names for ${columns} columns`);
   if (new Set(columnNames).size !== (columnNames?.length ?? 0)) fail('columnNames holds a name twice');
-  for (const [name, array] of [['weight', weight], ['offset', offset]] as const) {
+  for (const [name, array] of [
+    ['weight', weight],
+    ['offset', offset],
+  ] as const) {
     if (array === undefined) continue;
     for (let i = 0; i < rows; i += 1) {
       const value = array[i] as number;
@@ -191,16 +200,30 @@ function firstPass(source: ArraySource, split: Split, options: EncodeArraysOptio
 }
 
 /** The encoder of fitted moments; constant columns have no encoded column. */
-export function fitArrays(source: ArraySource, moments: ArrayMoments, standardize: boolean): { encoder: Encoder; schema: Schema; encoding: ArrayEncoding } {
+export function fitArrays(
+  source: ArraySource,
+  moments: ArrayMoments,
+  standardize: boolean,
+): { encoder: Encoder; schema: Schema; encoding: ArrayEncoding } {
   const features = Array.from({ length: source.columns }, (_, j) => {
     const mean = moments.mean[j] as number;
     const m2 = moments.m2[j] as number;
     const name = nameOf(source, j);
     if (!Number.isFinite(mean) || !Number.isFinite(m2)) throw firstWrong(source, j) ?? tooLarge(SOURCE, name);
-    return { name, kind: 'number' as const, statistics: { kind: 'number' as const, weight: moments.weight, mean, m2, min: mean, max: mean, missing: 0 } };
+    return {
+      name,
+      kind: 'number' as const,
+      statistics: { kind: 'number' as const, weight: moments.weight, mean, m2, min: mean, max: mean, missing: 0 },
+    };
   });
   const { encoder, found } = fitEncoder(features, { standardize, maxCategories: 0 });
-  const columns = features.map(({ name }) => ({ name, kind: 'number' as const, sourceType: source.x instanceof Float32Array ? 'f32' : 'f64', role: 'feature' as const, note: '' }));
+  const columns = features.map(({ name }) => ({
+    name,
+    kind: 'number' as const,
+    sourceType: source.x instanceof Float32Array ? 'f32' : 'f64',
+    role: 'feature' as const,
+    note: '',
+  }));
   const kept = encoder.columns as readonly NumberEncoder[];
   const index = new Map(features.map(({ name }, j) => [name, j]));
   return {
@@ -271,7 +294,10 @@ export function encodeArrays(source: ArraySource, options: EncodeArraysOptions =
   const trainingRows = storedRows(uses, TRAINING, counts.training, placementOf(layouts.training, options.shuffle ?? 'windows', split.seed));
   const validationRows = storedRows(uses, VALIDATION, counts.validation, (row) => row);
   let done = 0;
-  for (const [set, rows] of [[store.training, trainingRows], [store.validation, validationRows]] as const)
+  for (const [set, rows] of [
+    [store.training, trainingRows],
+    [store.validation, validationRows],
+  ] as const)
     for (let chunk = 0; chunk < set.layout.chunks; chunk += 1) {
       options.signal?.throwIfAborted();
       const first = chunk * set.layout.chunkRows;
@@ -294,4 +320,3 @@ export function encodeArrays(source: ArraySource, options: EncodeArraysOptions =
     seconds: { read: 0, encode: (performance.now() - begin) / 1000 },
   };
 }
-

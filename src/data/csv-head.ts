@@ -91,13 +91,16 @@ function scoreOf(text: string, delimiter: string): number {
  */
 export function parseHead(text: string, source: string, gzip: boolean, whole: boolean): CsvHead {
   const fail = (why: string, column?: string): never => {
-    throw new ParagradError('PARAGRAD_DATA', `${source}: ${why}`, { place: column === undefined ? { file: source, line: 1 } : { file: source, line: 1, column } });
+    throw new ParagradError('PARAGRAD_DATA', `${source}: ${why}`, {
+      place: column === undefined ? { file: source, line: 1 } : { file: source, line: 1, column },
+    });
   };
   const scores = DELIMITERS.map((delimiter) => scoreOf(text, delimiter));
   const delimiter = DELIMITERS[scores.indexOf(Math.max(...scores))] as string;
   const { records, open } = parseRecords(text, delimiter, 1);
   const header = records[0];
-  if (header === undefined) return fail(open === 'quote' ? 'a quote in line 1 is not closed' : 'is empty: a header line with column names is needed');
+  if (header === undefined)
+    return fail(open === 'quote' ? 'a quote in line 1 is not closed' : 'is empty: a header line with column names is needed');
   if (open === 'line' && !whole) fail('line 1 (the header) is longer than 4 MiB');
   if (header.every((name) => name.trim() !== '' && Number.isFinite(Number(name))))
     fail(`line 1 holds numbers only (${header.slice(0, 3).join(', ')} …): a header line with column names is needed`);

@@ -24,7 +24,17 @@ interface Sniffed {
 }
 
 function dialect(head: CsvHead): string {
-  const options = [`delim=${literal(head.delimiter)}`, `quote='"'`, `escape='"'`, 'header=true', "comment=''", 'skip=0', 'strict_mode=true', 'null_padding=false', "nullstr=''"];
+  const options = [
+    `delim=${literal(head.delimiter)}`,
+    `quote='"'`,
+    `escape='"'`,
+    'header=true',
+    "comment=''",
+    'skip=0',
+    'strict_mode=true',
+    'null_padding=false',
+    "nullstr=''",
+  ];
   return `${options.join(', ')}, compression=${head.gzip ? "'gzip'" : "'none'"}, hive_partitioning=false`;
 }
 
@@ -38,7 +48,11 @@ async function sniff(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> 
     if (types.length !== head.names.length) return unknown;
     const [date, timestamp] = formats;
     for (const i of await otherWords(duck, path, head, types)) types[i] = 'VARCHAR';
-    return { types, formats: `${date ? `, dateformat=${literal(date)}` : ''}${timestamp ? `, timestampformat=${literal(timestamp)}` : ''}`, known: true };
+    return {
+      types,
+      formats: `${date ? `, dateformat=${literal(date)}` : ''}${timestamp ? `, timestampformat=${literal(timestamp)}` : ''}`,
+      known: true,
+    };
   } catch {
     return unknown;
   }
@@ -80,13 +94,21 @@ function explainCsv(source: string, columns: readonly RawColumn[], forcedBy: (co
     const value = /Error when converting column "c(\d+)"\. Could not convert string "([\s\S]*?)" to '/u.exec(message);
     const column = value === null ? undefined : columns[Number(value[1])];
     if (value !== null && column !== undefined)
-      return wrongValue({ source, line, column: column.name, value: value[2] as string, kind: kindOf(column.type), forced: forcedBy(column) });
+      return wrongValue({
+        source,
+        line,
+        column: column.name,
+        value: value[2] as string,
+        kind: kindOf(column.type),
+        forced: forcedBy(column),
+      });
     const fields = /Expected Number of Columns: (\d+) Found: (\d+)/u.exec(message);
     if (fields !== null) return fail(`${fields[2]} fields where the header has ${fields[1]}`);
     if (/unterminated quote/u.test(message)) return fail('a quote that opens here is not closed');
     if (/Maximum line size/u.test(message)) return fail('a line longer than 2 MB: is there a quote that is not closed?');
     if (/Invalid unicode/u.test(message)) return fail('not UTF-8 text: convert the file (for example iconv -f latin1 -t utf-8)');
-    if (/invalid state/u.test(message)) return fail('not well-formed CSV: look for mixed line ends (\\n and \\r\\n) or for text behind a closing quote');
+    if (/invalid state/u.test(message))
+      return fail('not well-formed CSV: look for mixed line ends (\\n and \\r\\n) or for text behind a closing quote');
     return dataError(source, error);
   };
 }
@@ -119,9 +141,26 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
     const from = load && kept !== '' ? 'loaded' : reader;
     const found = await profile(duck, from, columns);
     if (found.rows === 0)
-      throw new ParagradError('PARAGRAD_DATA', `${source} has a header line (${head.names.slice(0, 3).map(quote).join(', ')}${head.names.length > 3 ? ' …' : ''}) and no rows`, { place: { file: source } });
-    const late = await lateNumbers(duck, from, columns, found.columns.map((c) => c.text?.present ?? 0), options, sniffed.known);
-    for (const i of late) found.columns[i] = { name: (columns[i] as RawColumn).name, kind: 'number', sourceType: 'DOUBLE', expression: `CAST(c${i} AS DOUBLE)` };
+      throw new ParagradError(
+        'PARAGRAD_DATA',
+        `${source} has a header line (${head.names.slice(0, 3).map(quote).join(', ')}${head.names.length > 3 ? ' …' : ''}) and no rows`,
+        { place: { file: source } },
+      );
+    const late = await lateNumbers(
+      duck,
+      from,
+      columns,
+      found.columns.map((c) => c.text?.present ?? 0),
+      options,
+      sniffed.known,
+    );
+    for (const i of late)
+      found.columns[i] = {
+        name: (columns[i] as RawColumn).name,
+        kind: 'number',
+        sourceType: 'DOUBLE',
+        expression: `CAST(c${i} AS DOUBLE)`,
+      };
     await checkCasts(duck, { source, from, columns, forcedBy: (column) => options.forcedBy(column.name) });
     return { duck, source, from, rows: found.rows, columns: found.columns, explain };
   } catch (error) {
@@ -130,11 +169,22 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
 }
 
 /** Columns that were empty in the sample, so taken for text, and hold only numbers. */
-async function lateNumbers(duck: Duck, from: string, columns: readonly RawColumn[], present: readonly number[], options: ReadOptions, known: boolean): Promise<number[]> {
-  const text = columns.flatMap((column, i) => (column.reading.kind === 'text' && !column.dropped && options.wanted(column.name) === undefined && (present[i] as number) > 0 ? [i] : []));
+async function lateNumbers(
+  duck: Duck,
+  from: string,
+  columns: readonly RawColumn[],
+  present: readonly number[],
+  options: ReadOptions,
+  known: boolean,
+): Promise<number[]> {
+  const text = columns.flatMap((column, i) =>
+    column.reading.kind === 'text' && !column.dropped && options.wanted(column.name) === undefined && (present[i] as number) > 0 ? [i] : [],
+  );
   if (text.length === 0) return [];
   const counts = async (expression: (i: number) => string, rows: string): Promise<number[]> =>
-    ((await duck.strings(`SELECT ${text.map((i) => `CAST(count(${expression(i)}) AS VARCHAR)`).join(', ')} FROM ${rows}`))[0] as string[]).map(Number);
+    (
+      (await duck.strings(`SELECT ${text.map((i) => `CAST(count(${expression(i)}) AS VARCHAR)`).join(', ')} FROM ${rows}`))[0] as string[]
+    ).map(Number);
   const sampled = known ? await counts((i) => `c${i}`, `(SELECT * FROM ${from} LIMIT ${SAMPLE_ROWS})`) : text.map(() => 0);
   if (sampled.every((count) => count > 0)) return [];
   const numbers = await counts((i) => `TRY_CAST(c${i} AS DOUBLE)`, from);

@@ -1,5 +1,5 @@
 import type * as bindings from '@duckdb/node-bindings';
-import { assert, ParagradError } from '../errors.ts';
+import { assert, type ParagradError } from '../errors.ts';
 import { type Duck, dataError, validityOf } from './duckdb.ts';
 import { type Batch, INGEST_ROWS, type Table, type TableColumn, type Values } from './table.ts';
 
@@ -32,7 +32,11 @@ export function duckTable(relation: Relation): Table {
     const fresh = wanted.filter((c) => columns[c]?.kind === 'text' && !dictionaries.has(c));
     if (fresh.length > 0) {
       const made = makeEnums(relation, fresh);
-      for (const [i, c] of fresh.entries()) dictionaries.set(c, made.then((all) => all[i] as readonly string[]));
+      for (const [i, c] of fresh.entries())
+        dictionaries.set(
+          c,
+          made.then((all) => all[i] as readonly string[]),
+        );
     }
     return Promise.all(wanted.map((c) => dictionaries.get(c)));
   };
@@ -104,7 +108,8 @@ async function* scanRelation(
         const size = duck.api.data_chunk_get_size(chunk);
         for (let done = 0; done < size; ) {
           const rows = Math.min(size - done, INGEST_ROWS - filled);
-          for (const [i, column] of columns.entries()) fill(duck, column, duck.api.data_chunk_get_vector(chunk, i), size, done, rows, filled);
+          for (const [i, column] of columns.entries())
+            fill(duck, column, duck.api.data_chunk_get_vector(chunk, i), size, done, rows, filled);
           done += rows;
           filled += rows;
           if (filled < INGEST_ROWS) continue;
@@ -146,7 +151,11 @@ function fill(duck: Duck, column: Filling, vector: bindings.Vector, size: number
   const data = api.vector_get_data(vector, size * width);
   const begin = data.byteOffset + from * width;
   const source =
-    width === 1 ? new Uint8Array(data.buffer, begin, rows) : width === 2 ? new Uint16Array(data.buffer, begin, rows) : new Int32Array(data.buffer, begin, rows);
+    width === 1
+      ? new Uint8Array(data.buffer, begin, rows)
+      : width === 2
+        ? new Uint16Array(data.buffer, begin, rows)
+        : new Int32Array(data.buffer, begin, rows);
   codes.set(source, at);
   if (validity !== null) {
     for (let i = 0; i < rows; i += 1) {
@@ -162,7 +171,7 @@ function finish(column: Filling, rows: number): Values {
   const { values } = column.values;
   for (let i = 0; i < rows; i += 1) {
     const value = values[i] as number;
-    if (value === value) continue;
+    if (!Number.isNaN(value)) continue;
     column.missing ??= new Uint8Array(INGEST_ROWS);
     if (!column.anyMissing) column.missing.fill(0);
     column.anyMissing = true;

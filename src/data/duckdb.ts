@@ -79,7 +79,12 @@ async function connectTo(api: Api, database: bindings.Database, owner: boolean):
   return duck;
 }
 
-async function* streamOf(api: Api, connection: bindings.Connection, sql: string, signal: AbortSignal | undefined): AsyncGenerator<bindings.DataChunk> {
+async function* streamOf(
+  api: Api,
+  connection: bindings.Connection,
+  sql: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<bindings.DataChunk> {
   const stop = (): void => api.interrupt(connection);
   signal?.throwIfAborted();
   signal?.addEventListener('abort', stop);
@@ -163,6 +168,9 @@ export function dataError(source: string, error: unknown, hint = ''): ParagradEr
   if (error instanceof ParagradError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (/Out of Memory Error/u.test(message))
-    return new ParagradError('PARAGRAD_MEMORY', `${source}: not enough memory to read it: ${firstLine(error)}`, { place: { file: source }, cause: error });
+    return new ParagradError('PARAGRAD_MEMORY', `${source}: not enough memory to read it: ${firstLine(error)}`, {
+      place: { file: source },
+      cause: error,
+    });
   return new ParagradError('PARAGRAD_DATA', `${source}: ${firstLine(error)}${hint}`, { place: { file: source }, cause: error });
 }

@@ -43,9 +43,13 @@ function indexesOf(table: Table, encoder: Encoder): number[] {
     const found = table.columns[index]?.kind;
     const wanted = column.kind === 'category' ? 'text' : column.kind;
     if (found !== undefined && (found === 'text') !== (wanted === 'text'))
-      throw new ParagradError('PARAGRAD_DATA', `${table.source}: column ${quote(column.name)} is ${found} here, and was ${wanted} in training`, {
-        place: { file: table.source, column: column.name },
-      });
+      throw new ParagradError(
+        'PARAGRAD_DATA',
+        `${table.source}: column ${quote(column.name)} is ${found} here, and was ${wanted} in training`,
+        {
+          place: { file: table.source, column: column.name },
+        },
+      );
     return found === 'other' ? -1 : index;
   });
 }
@@ -120,7 +124,12 @@ async function* blocksOf(table: Table, packer: Packer, plan: BlockPlan): AsyncGe
       panels.fill(0);
       for (let i = 0; i < count; i += 1) rows[i] = first + i;
       packer.pack(values, { rows, base, count }, panels, batch.firstRow);
-      yield { firstRow: batch.firstRow + first, rows: count, x: panels, y: target === undefined ? undefined : y.subarray(first, first + count) };
+      yield {
+        firstRow: batch.firstRow + first,
+        rows: count,
+        x: panels,
+        y: target === undefined ? undefined : y.subarray(first, first + count),
+      };
     }
   }
 }

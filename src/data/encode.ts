@@ -9,7 +9,17 @@ import { RunningTree } from './running-tree.ts';
 import { SetWriter } from './scatter.ts';
 import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
 import { checkFraction, fillSplit, SKIPPED, type Split, TRAINING, VALIDATION } from './split.ts';
-import { type Chosen, type ColumnStatistics, checkMoments, choose, type Moments, mergeMoments, mergeStatistics, momentsOf, statisticsOf } from './statistics.ts';
+import {
+  type Chosen,
+  type ColumnStatistics,
+  checkMoments,
+  choose,
+  type Moments,
+  mergeMoments,
+  mergeStatistics,
+  momentsOf,
+  statisticsOf,
+} from './statistics.ts';
 import { allocateStore, type DataStore } from './store.ts';
 import type { Batch, ColumnChoices, Table, Values } from './table.ts';
 import { chooseTarget, fillTarget, type ModelChoice, type TargetEncoder, TargetProbing } from './target.ts';
@@ -119,24 +129,37 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
   return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows };
 }
 
-function fit(plan: Plan, first: FirstPass): { encoder: Encoder; found: Parameters<typeof withRoles>[1] } {
+function fitFeatures(plan: Plan, first: FirstPass): { encoder: Encoder; found: Parameters<typeof withRoles>[1] } {
   const features = plan.features.map((feature, i): FittedFeature => {
     const { name, kind } = plan.table.columns[feature] as Table['columns'][number];
     const dictionary = first.dictionaries[i];
     const base = { name, kind, statistics: first.statistics[i] as ColumnStatistics };
     return dictionary === undefined ? base : { ...base, dictionary };
   });
-  return fitEncoder(features, { standardize: plan.options.standardize ?? true, maxCategories: plan.options.maxCategories ?? MAX_CATEGORIES });
+  return fitEncoder(features, {
+    standardize: plan.options.standardize ?? true,
+    maxCategories: plan.options.maxCategories ?? MAX_CATEGORIES,
+  });
 }
 
-async function encodePass(plan: Plan, first: FirstPass, encoder: Encoder, store: DataStore): Promise<Pick<Encoded, 'targetStatistics' | 'trainingRows' | 'validationRows'> & { packer: Packer }> {
+async function encodePass(
+  plan: Plan,
+  first: FirstPass,
+  encoder: Encoder,
+  store: DataStore,
+): Promise<Pick<Encoded, 'targetStatistics' | 'trainingRows' | 'validationRows'> & { packer: Packer }> {
   const { table, options } = plan;
   const { dtype } = store.training.layout;
   const names = new Map(encoder.columns.map((column, i) => [column.name, i]));
   // Constant columns are not read again.
   const kept = plan.features.filter((feature) => names.has(table.columns[feature]?.name ?? ''));
   const packer = new Packer(encoder, panelRows(dtype), table.source);
-  const training = new SetWriter(store, store.training, placementOf(store.training.layout, options.shuffle ?? 'windows', plan.split.seed), packer);
+  const training = new SetWriter(
+    store,
+    store.training,
+    placementOf(store.training.layout, options.shuffle ?? 'windows', plan.split.seed),
+    packer,
+  );
   const validation = new SetWriter(store, store.validation, (row) => row, packer);
   const moments = new RunningTree<Moments>(mergeMoments);
   let done = 0;
@@ -152,7 +175,12 @@ async function encodePass(plan: Plan, first: FirstPass, encoder: Encoder, store:
     done += 1;
     progress(plan, 'encode', batch.firstRow + batch.rows);
   }
-  return { packer, targetStatistics: moments.finish() as Moments, trainingRows: training.sourceRows, validationRows: validation.sourceRows };
+  return {
+    packer,
+    targetStatistics: moments.finish() as Moments,
+    trainingRows: training.sourceRows,
+    validationRows: validation.sourceRows,
+  };
 }
 
 /**
@@ -175,10 +203,14 @@ export async function encodeTable(table: Table, options: EncodeTableOptions): Pr
   const watch = new Stopwatch();
   const plan: Plan = { table, options, split: { seed, fraction }, target, features, watch };
   const first = await statisticsPass(plan);
-  const { encoder, found } = fit(plan, first);
+  const { encoder, found } = fitFeatures(plan, first);
   const layouts = layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options);
   checkMemory(layouts, memoryLimitBytes());
-  const store = allocateStore(layouts.training, layouts.validation, options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes });
+  const store = allocateStore(
+    layouts.training,
+    layouts.validation,
+    options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes },
+  );
   const { packer, ...second } = await encodePass(plan, first, encoder, store);
   return {
     ...second,

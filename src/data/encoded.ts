@@ -66,7 +66,12 @@ export interface Encoded {
 }
 
 /** Layouts of both sets: the validation set has the training set's chunk rows and blocks. */
-export function layoutsOf(training: number, validation: number, columns: number, options: EncodeOptions): { training: Layout; validation: Layout } {
+export function layoutsOf(
+  training: number,
+  validation: number,
+  columns: number,
+  options: EncodeOptions,
+): { training: Layout; validation: Layout } {
   const { chunkRows, blockColumns } = options;
   const first = layoutOf({ dtype: options.dtype ?? 'f32', rows: training, columns, chunkRows, blockColumns });
   return { training: first, validation: layoutOf({ ...first, rows: validation }) };
@@ -87,5 +92,9 @@ export function checkMemory(layouts: { training: Layout; validation: Layout }, l
 /** @throws PARAGRAD_DATA */
 export function checkTraining(training: number, rows: number, source: string): void {
   if (training === 0)
-    throw new ParagradError('PARAGRAD_DATA', `${source}: none of its ${rows} rows is a training row: use a smaller --validation-fraction, or more rows`, { place: { file: source } });
+    throw new ParagradError(
+      'PARAGRAD_DATA',
+      `${source}: none of its ${rows} rows is a training row: use a smaller --validation-fraction, or more rows`,
+      { place: { file: source } },
+    );
 }

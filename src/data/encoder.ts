@@ -119,7 +119,8 @@ function levelsOf(counts: Float64Array, dictionary: readonly string[], most: num
 function fitColumn(feature: FittedFeature, options: { standardize: boolean; maxCategories: number }): ColumnEncoder {
   const { name, statistics } = feature;
   const missing = statistics.missing > 0;
-  if (statistics.kind === 'text') return { kind: 'category', name, ...levelsOf(statistics.counts, feature.dictionary ?? [], options.maxCategories), missing };
+  if (statistics.kind === 'text')
+    return { kind: 'category', name, ...levelsOf(statistics.counts, feature.dictionary ?? [], options.maxCategories), missing };
   const value = statistics.m2 > 0;
   if (feature.kind === 'boolean') return { kind: 'boolean', name, value, missing };
   const kind = feature.kind === 'date' ? 'date' : 'number';
@@ -134,7 +135,9 @@ function lossOf(column: ColumnEncoder, statistics: ColumnStatistics): { role: Co
   if (empty) return { role: 'empty', note: 'no value in any training row' };
   if (column.kind === 'category') {
     const only = column.levels[0];
-    return column.levels.length === 1 && !column.missing ? { role: 'constant', note: `always ${JSON.stringify(only)} in training rows` } : undefined;
+    return column.levels.length === 1 && !column.missing
+      ? { role: 'constant', note: `always ${JSON.stringify(only)} in training rows` }
+      : undefined;
   }
   if (column.value) return undefined;
   const constant = statistics.kind === 'number' ? statistics.min : 0;

@@ -16,6 +16,9 @@ export async function verifyGzip(path: string): Promise<void> {
   try {
     await pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), createGunzip({ chunkSize: CHUNK_BYTES }), discard);
   } catch (error) {
-    throw new ParagradError('PARAGRAD_DATA', `${path} cannot be unpacked (cut short or damaged?): ${(error as Error).message}`, { place: { file: path }, cause: error });
+    throw new ParagradError('PARAGRAD_DATA', `${path} cannot be unpacked (cut short or damaged?): ${(error as Error).message}`, {
+      place: { file: path },
+      cause: error,
+    });
   }
 }

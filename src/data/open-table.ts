@@ -24,7 +24,11 @@ export async function openTable(path: string, options: OpenOptions = {}): Promis
   if (!parquet && /\.(parquet|pq)$/iu.test(path))
     throw new ParagradError('PARAGRAD_DATA', `${path} is not a Parquet file: it does not start with PAR1`, { place: { file: path } });
   if (!parquet && NOT_READ.test(path))
-    throw new ParagradError('PARAGRAD_FORMAT', `${path}: CSV, CSV packed by gzip, and Parquet are read, not ${path.slice(path.lastIndexOf('.'))}`, { place: { file: path } });
+    throw new ParagradError(
+      'PARAGRAD_FORMAT',
+      `${path}: CSV, CSV packed by gzip, and Parquet are read, not ${path.slice(path.lastIndexOf('.'))}`,
+      { place: { file: path } },
+    );
   const duck = await openDuck();
   try {
     return duckTable(await (parquet ? openParquet : openCsv)(duck, file, reading));

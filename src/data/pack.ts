@@ -1,4 +1,4 @@
-import { type CategoryEncoder, codeColumns, type ColumnEncoder, type Encoder, encodedWidth, widthOf } from './encoder.ts';
+import { type CategoryEncoder, type ColumnEncoder, codeColumns, type Encoder, encodedWidth, widthOf } from './encoder.ts';
 import { notFinite, tooLarge } from './statistics.ts';
 import type { Values } from './table.ts';
 
@@ -66,7 +66,10 @@ export class Packer {
       if (missing !== undefined) this.counts.missing += packMissing(missing, to, x, flag);
       if (!column.value) return;
       const { mean, scale } = column.kind === 'boolean' ? { mean: 0, scale: 1 } : column;
-      const check = missing === undefined ? packNumbers(values.values, to, x, at, mean, scale) : packPresent(values.values, missing, to, x, at, mean, scale);
+      const check =
+        missing === undefined
+          ? packNumbers(values.values, to, x, at, mean, scale)
+          : packPresent(values.values, missing, to, x, at, mean, scale);
       if (check !== 0) throw this.#wrong(column, values.values, to, firstRow);
     }
   }
@@ -126,7 +129,15 @@ function packNumbers(values: Float64Array, to: Destination, x: Panels, at: numbe
   return check;
 }
 
-function packPresent(values: Float64Array, missing: Uint8Array, to: Destination, x: Panels, at: number, mean: number, scale: number): number {
+function packPresent(
+  values: Float64Array,
+  missing: Uint8Array,
+  to: Destination,
+  x: Panels,
+  at: number,
+  mean: number,
+  scale: number,
+): number {
   const { rows, base, count } = to;
   let check = 0;
   for (let i = 0; i < count; i += 1) {

@@ -35,11 +35,16 @@ export async function openParquet(duck: Duck, file: FileHead, options: ReadOptio
     names = await columnNames(duck, source);
     types = (await duck.strings(`SELECT column_type FROM (DESCRIBE SELECT * FROM ${reader})`)).map((row) => row[0] as string);
   } catch (error) {
-    throw new ParagradError('PARAGRAD_DATA', `${source} cannot be read as Parquet (cut short or damaged?): ${firstLine(error)}`, { place: { file: source }, cause: error });
+    throw new ParagradError('PARAGRAD_DATA', `${source} cannot be read as Parquet (cut short or damaged?): ${firstLine(error)}`, {
+      place: { file: source },
+      cause: error,
+    });
   }
   const doubled = names.find((name, i) => names.indexOf(name) !== i);
   if (doubled !== undefined)
-    throw new ParagradError('PARAGRAD_DATA', `${source}: two columns have the name ${quote(doubled)}`, { place: { file: source, column: doubled } });
+    throw new ParagradError('PARAGRAD_DATA', `${source}: two columns have the name ${quote(doubled)}`, {
+      place: { file: source, column: doubled },
+    });
   options.check(names, source);
   const columns = names.map((name, i): RawColumn => {
     const type = types[i] as string;
@@ -47,7 +52,11 @@ export async function openParquet(duck: Duck, file: FileHead, options: ReadOptio
     const wanted = dropped ? undefined : options.wanted(name);
     const reading = readingOf(type, `c${i}`, wanted);
     if (reading === undefined)
-      throw new ParagradError('PARAGRAD_DATA', `${source}: column ${quote(name)} (${type}) cannot be read as a ${wanted}, as ${options.forcedBy(name)} asks`, { place: { file: source, column: name } });
+      throw new ParagradError(
+        'PARAGRAD_DATA',
+        `${source}: column ${quote(name)} (${type}) cannot be read as a ${wanted}, as ${options.forcedBy(name)} asks`,
+        { place: { file: source, column: name } },
+      );
     return { name, type, reading, dropped };
   });
   const from = `${reader} AS t(${columns.map((_, i) => `c${i}`).join(', ')})`;

@@ -38,7 +38,15 @@ export async function profile(duck: Duck, from: string, columns: readonly RawCol
 const NEEDED: Record<ColumnKind, string> = { number: 'number', boolean: 'true or false value', date: 'date', text: 'text', other: 'value' };
 
 /** "is not a number: …" with the ways out. `forced`: why it had to be one (the option, or the model). */
-export function wrongValue(place: { source: string; line?: number | undefined; row?: number | undefined; column: string; value: string; kind: ColumnKind; forced: string | undefined }): ParagradError {
+export function wrongValue(place: {
+  source: string;
+  line?: number | undefined;
+  row?: number | undefined;
+  column: string;
+  value: string;
+  kind: ColumnKind;
+  forced: string | undefined;
+}): ParagradError {
   const { source, line, row, column, value, kind, forced } = place;
   const where = line === undefined ? `row ${row?.toLocaleString('en-US')}` : `line ${line}`;
   const way =
@@ -47,9 +55,13 @@ export function wrongValue(place: { source: string; line?: number | undefined; r
       : forced === undefined
         ? `correct it, read the column as categories with --category ${shellName(column)}, or leave it out with --drop ${shellName(column)}`
         : `${forced} needs one there`;
-  return new ParagradError('PARAGRAD_VALUE', `${source}, ${where}, column ${quote(column)}: ${quote(value)} is not a ${NEEDED[kind]}: ${way}`, {
-    place: line === undefined ? { file: source, column } : { file: source, line, column },
-  });
+  return new ParagradError(
+    'PARAGRAD_VALUE',
+    `${source}, ${where}, column ${quote(column)}: ${quote(value)} is not a ${NEEDED[kind]}: ${way}`,
+    {
+      place: line === undefined ? { file: source, column } : { file: source, line, column },
+    },
+  );
 }
 
 /** A name as it can be typed in a shell. */
@@ -69,6 +81,13 @@ export async function checkCasts(
     const sql = `SELECT CAST(row AS VARCHAR), value FROM (SELECT row_number() OVER () AS row, CAST(${c} AS VARCHAR) AS value FROM ${relation.from}) WHERE value IS NOT NULL AND TRY_CAST(value AS ${castTarget(reading.kind)}) IS NULL ORDER BY row LIMIT 1`;
     const bad = (await duck.strings(sql))[0];
     if (bad !== undefined)
-      throw wrongValue({ source: relation.source, row: Number(bad[0]), column: column.name, value: bad[1] as string, kind: reading.kind, forced: relation.forcedBy(column) });
+      throw wrongValue({
+        source: relation.source,
+        row: Number(bad[0]),
+        column: column.name,
+        value: bad[1] as string,
+        kind: reading.kind,
+        forced: relation.forcedBy(column),
+      });
   }
 }

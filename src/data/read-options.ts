@@ -28,7 +28,9 @@ export function readOptions(options: OpenOptions): ReadOptions {
     for (const name of names) {
       const before = chosen.get(name);
       if (before !== undefined && before !== option)
-        throw new ParagradError('PARAGRAD_OPTION', `column ${quote(name)} stands in ${before} and in ${option}: choose one`, { place: { column: name, option } });
+        throw new ParagradError('PARAGRAD_OPTION', `column ${quote(name)} stands in ${before} and in ${option}: choose one`, {
+          place: { column: name, option },
+        });
       chosen.set(name, option);
     }
   const expected = options.expected ?? new Map<string, ColumnKind>();

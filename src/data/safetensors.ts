@@ -49,7 +49,9 @@ export function readSafetensors(file: Uint8Array, name: string): { tensors: Reco
   if (file.length < 8) throw broken('it is shorter than 8 bytes');
   const length = Number(view.getBigUint64(0, true));
   if (length > HEADER_LIMIT_BYTES || 8 + length > file.length) throw broken('its header is cut off');
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> & { __metadata__?: Record<string, string> };
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> & {
+    __metadata__?: Record<string, string>;
+  };
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, 8 + length)));
   } catch {

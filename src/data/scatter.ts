@@ -50,7 +50,11 @@ export class SetWriter {
   }
 
   /** Groups rows by the chunk that they go to, rows ascending inside each; positions become positions in the chunk. */
-  *#byChunk(rows: Int32Array, stored: Float64Array, count: number): Generator<[number, { rows: Int32Array; positions: Int32Array; count: number }]> {
+  *#byChunk(
+    rows: Int32Array,
+    stored: Float64Array,
+    count: number,
+  ): Generator<[number, { rows: Int32Array; positions: Int32Array; count: number }]> {
     const { chunkRows } = this.#set.layout;
     const groups = new Map<number, number>();
     for (let i = 0; i < count; i += 1) {

@@ -55,12 +55,19 @@ export function schemaOf(table: Table, options: { target?: string | undefined } 
     ['--number', options.number ?? []],
     ['--drop', options.drop ?? []],
   ];
-  for (const [option, wanted] of lists) for (const name of wanted) if (!names.includes(name)) throw unknownColumn(name, names, table.source, option);
+  for (const [option, wanted] of lists)
+    for (const name of wanted) if (!names.includes(name)) throw unknownColumn(name, names, table.source, option);
   if (target !== undefined && options.drop?.includes(target))
-    throw new ParagradError('PARAGRAD_OPTION', `--drop ${quote(target)}: this is the target`, { place: { option: '--drop', column: target } });
+    throw new ParagradError('PARAGRAD_OPTION', `--drop ${quote(target)}: this is the target`, {
+      place: { option: '--drop', column: target },
+    });
   const other = table.columns.find((column) => column.name === target && column.kind === 'other');
   if (other !== undefined)
-    throw new ParagradError('PARAGRAD_TARGET', `target ${quote(other.name)} holds ${other.sourceType} values: a number, or two classes are needed`, { place: { option: '--target', column: other.name } });
+    throw new ParagradError(
+      'PARAGRAD_TARGET',
+      `target ${quote(other.name)} holds ${other.sourceType} values: a number, or two classes are needed`,
+      { place: { option: '--target', column: other.name } },
+    );
   const columns = table.columns.map((column): SchemaColumn => {
     const [role, note] = roleOf(column, options);
     return { name: column.name, kind: KINDS[column.kind], sourceType: column.sourceType, role, note };

@@ -24,7 +24,8 @@ export function kindOf(type: string): ColumnKind {
 }
 
 function days(type: string, column: string): string {
-  const finite = (value: string): string => `CASE WHEN isfinite(${column}) THEN ${value} WHEN ${column} IS NOT NULL THEN CAST('inf' AS DOUBLE) END`;
+  const finite = (value: string): string =>
+    `CASE WHEN isfinite(${column}) THEN ${value} WHEN ${column} IS NOT NULL THEN CAST('inf' AS DOUBLE) END`;
   if (type === 'DATE') return finite(`CAST(${column} - DATE '1970-01-01' AS DOUBLE)`);
   const micros = (moment: string): string => `CAST(epoch_us(${moment}) AS DOUBLE) / CAST(${DAY_MICROS} AS DOUBLE)`;
   if (type === 'TIME') return micros(column);
@@ -43,13 +44,17 @@ export function readingOf(type: string, column: string, wanted: ColumnKind = kin
   if (wanted === 'other') return { kind: 'other', expression: column };
   if (wanted === 'text') return { kind: 'text', expression: own === 'number' ? numberAsText(type, column) : `CAST(${column} AS VARCHAR)` };
   if (own === 'date' && (wanted === 'date' || wanted === 'number')) return { kind: wanted, expression: days(type, column) };
-  if (own === 'text' && wanted === 'date') return { kind: 'date', expression: days('TIMESTAMP', `CAST(CAST(${column} AS VARCHAR) AS TIMESTAMP)`) };
+  if (own === 'text' && wanted === 'date')
+    return { kind: 'date', expression: days('TIMESTAMP', `CAST(CAST(${column} AS VARCHAR) AS TIMESTAMP)`) };
   if (own === 'text') {
     const text = `CAST(${column} AS VARCHAR)`;
     return { kind: wanted, expression: wanted === 'boolean' ? `CAST(CAST(${text} AS BOOLEAN) AS DOUBLE)` : `CAST(${text} AS DOUBLE)` };
   }
   if ((own === 'number' || own === 'boolean') && (wanted === 'number' || wanted === 'boolean'))
-    return { kind: wanted, expression: wanted === 'boolean' && own === 'number' ? `CAST(CAST(${column} AS BOOLEAN) AS DOUBLE)` : `CAST(${column} AS DOUBLE)` };
+    return {
+      kind: wanted,
+      expression: wanted === 'boolean' && own === 'number' ? `CAST(CAST(${column} AS BOOLEAN) AS DOUBLE)` : `CAST(${column} AS DOUBLE)`,
+    };
   return undefined;
 }
 

@@ -120,7 +120,9 @@ function countsOf(codes: Int32Array, size: number, chosen: Chosen): Counts {
 
 /** Statistics of one column over the chosen rows of a block. */
 export function statisticsOf(column: Values, chosen: Chosen): ColumnStatistics {
-  return column.kind === 'number' ? momentsOf(column.values, column.missing, chosen) : countsOf(column.codes, column.dictionary.length, chosen);
+  return column.kind === 'number'
+    ? momentsOf(column.values, column.missing, chosen)
+    : countsOf(column.codes, column.dictionary.length, chosen);
 }
 
 /** Chan's merge: δ = m_b − m_a, mean = m_a + δ·(n_b/n), M2 = (M2_a + M2_b) + δ²·(n_a·n_b/n). Changes `a`. */
@@ -167,7 +169,14 @@ export function notFinite(source: string, row: number, column: string, value: nu
 }
 
 /** Refuses moments that overflowed: an infinite value among the chosen rows, or values whose squares are. */
-export function checkMoments(moments: Moments, column: string, source: string, firstRow: number, values: Float64Array, chosen: Chosen): void {
+export function checkMoments(
+  moments: Moments,
+  column: string,
+  source: string,
+  firstRow: number,
+  values: Float64Array,
+  chosen: Chosen,
+): void {
   if (Number.isFinite(moments.mean) && Number.isFinite(moments.m2)) return;
   for (let i = 0; i < chosen.count; i += 1) {
     const row = chosen.rows[i] as number;
@@ -178,7 +187,11 @@ export function checkMoments(moments: Moments, column: string, source: string, f
 
 /** The error for values whose variance is beyond doubles. */
 export function tooLarge(source: string, column: string): ParagradError {
-  return new ParagradError('PARAGRAD_VALUE', `${source}: the values of column ${quote(column)} are too large to be standardised: scale them, or leave the column out`, {
-    place: { file: source, column },
-  });
+  return new ParagradError(
+    'PARAGRAD_VALUE',
+    `${source}: the values of column ${quote(column)} are too large to be standardised: scale them, or leave the column out`,
+    {
+      place: { file: source, column },
+    },
+  );
 }

@@ -56,10 +56,20 @@ function targetError(name: string, why: string): ParagradError {
 function classes(name: string, column: ColumnKind, labels: readonly string[], positive: string | undefined): TargetEncoder {
   if (positive !== undefined && !labels.includes(positive)) {
     const near = nearestName(positive, labels);
-    throw new ParagradError('PARAGRAD_OPTION', `--positive ${quote(positive)}: target ${quote(name)} has the classes ${listOf(labels)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`, { place: { option: '--positive' } });
+    throw new ParagradError(
+      'PARAGRAD_OPTION',
+      `--positive ${quote(positive)}: target ${quote(name)} has the classes ${listOf(labels)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`,
+      { place: { option: '--positive' } },
+    );
   }
   const chosen = positive ?? (labels[1] as string);
-  return { kind: 'classes', name, column, positive: chosen, negative: labels[0] === chosen ? (labels[1] as string) : (labels[0] as string) };
+  return {
+    kind: 'classes',
+    name,
+    column,
+    positive: chosen,
+    negative: labels[0] === chosen ? (labels[1] as string) : (labels[0] as string),
+  };
 }
 
 /** 0 and 1 stand for classes even where the data hold only one of them. */
@@ -76,33 +86,52 @@ function numberClasses(labels: readonly string[]): readonly string[] | undefined
  * @throws PARAGRAD_TARGET when the target is missing everywhere, or does not suit the model; PARAGRAD_OPTION for a
  * positive class that does not occur
  */
-export function chooseTarget(name: string, probe: TargetProbe, options: { model: ModelChoice; positive?: string | undefined }): TargetEncoder {
+export function chooseTarget(
+  name: string,
+  probe: TargetProbe,
+  options: { model: ModelChoice; positive?: string | undefined },
+): TargetEncoder {
   const { column, labels } = probe;
   const { model, positive } = options;
   if (labels.length === 0) throw targetError(name, 'is missing in every row');
   if (column === 'text') {
-    if (model === 'linear') throw targetError(name, `is text (${listOf(labels, 3)}), and a linear model needs a number: use --model logistic for two classes, or --number ${quote(name)}`);
+    if (model === 'linear')
+      throw targetError(
+        name,
+        `is text (${listOf(labels, 3)}), and a linear model needs a number: use --model logistic for two classes, or --number ${quote(name)}`,
+      );
     if (labels.length === 1) throw targetError(name, `has only one value, ${listOf(labels)}: there is nothing to learn`);
     if (labels.length > 2)
-      throw targetError(name, `has ${labels.length} classes (${listOf(labels, 5)}): models for two classes or for numbers are there, so choose two of them, or make it a yes/no column`);
+      throw targetError(
+        name,
+        `has ${labels.length} classes (${listOf(labels, 5)}): models for two classes or for numbers are there, so choose two of them, or make it a yes/no column`,
+      );
     return classes(name, column, labels, positive);
   }
   const boolean = column === 'boolean';
   const both = boolean || (column === 'number' && labels.length === 2 && labels.every((label) => label === '0' || label === '1'));
   if (model === 'logistic' || (model === 'auto' && both)) {
     const found = boolean ? ['false', 'true'] : column === 'number' ? numberClasses(labels) : undefined;
-    if (found === undefined) throw targetError(name, `has ${labels.length < 3 ? `only the value ${listOf(labels)}` : 'more than two values'}, and a logistic model needs two classes: use --model linear`);
+    if (found === undefined)
+      throw targetError(
+        name,
+        `has ${labels.length < 3 ? `only the value ${listOf(labels)}` : 'more than two values'}, and a logistic model needs two classes: use --model linear`,
+      );
     return classes(name, column, found, positive);
   }
   if (positive !== undefined)
-    throw new ParagradError('PARAGRAD_OPTION', `--positive ${quote(positive)}: target ${quote(name)} is numeric, so there are no classes`, { place: { option: '--positive' } });
+    throw new ParagradError('PARAGRAD_OPTION', `--positive ${quote(positive)}: target ${quote(name)} is numeric, so there are no classes`, {
+      place: { option: '--positive' },
+    });
   return { kind: 'number', name, column };
 }
 
 /** y of a batch: NaN where the target is missing, or a label that is neither class. */
 export function fillTarget(target: TargetEncoder, values: Values, rows: number, y: Float64Array): void {
   if (values.kind === 'text') {
-    const codes = Float64Array.from(values.dictionary, (label) => (target.kind === 'classes' ? (label === target.positive ? 1 : label === target.negative ? 0 : Number.NaN) : Number.NaN));
+    const codes = Float64Array.from(values.dictionary, (label) =>
+      target.kind === 'classes' ? (label === target.positive ? 1 : label === target.negative ? 0 : Number.NaN) : Number.NaN,
+    );
     for (let i = 0; i < rows; i += 1) y[i] = (values.codes[i] as number) < 0 ? Number.NaN : (codes[values.codes[i] as number] as number);
     return;
   }

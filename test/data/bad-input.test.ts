@@ -51,7 +51,14 @@ describe('a file that cannot be read', () => {
 
   it('is binary garbage, UTF-16, Latin-1, or not gzip', async () => {
     expect((await openFailure('zero.csv', new Uint8Array(3000).fill(7, 0, 100))).message).toContain('zero bytes');
-    expect((await openFailure('garbage.csv', Uint8Array.from({ length: 3000 }, (_, i) => 1 + ((i * 7919) % 255)))).code).toBe('PARAGRAD_DATA');
+    expect(
+      (
+        await openFailure(
+          'garbage.csv',
+          Uint8Array.from({ length: 3000 }, (_, i) => 1 + ((i * 7919) % 255)),
+        )
+      ).code,
+    ).toBe('PARAGRAD_DATA');
     expect((await openFailure('utf16.csv', Buffer.from('\ufeffa,b\n1,2\n', 'utf16le'))).message).toContain('UTF-16');
     expect((await openFailure('latin.csv', Buffer.from('a,b\nö,2\n', 'latin1'))).message).toContain('not UTF-8');
     expect((await openFailure('cut.csv.gz', gzipSync('a,b\n'.repeat(100_000)).subarray(0, 200))).code).toBe('PARAGRAD_DATA');
@@ -70,7 +77,9 @@ describe('a file that cannot be read', () => {
     expect(ragged.place.line).toBe(3);
     expect((await openFailure('ragged2.csv', `a,b\n${'1,2\n'.repeat(50_000)}1,2,3\n`)).place.line).toBe(50_002);
     expect((await openFailure('quote.csv', 'a,b\n1,"x\n2,y\n3,z\n')).message).toMatch(/line 2: a quote that opens here is not closed/u);
-    expect((await openFailure('quote2.csv', `a,b\n${'1,x\n'.repeat(50_000)}1,"x\n${'1,x\n'.repeat(50_000)}`)).message).toMatch(/line 50002.*quote/u);
+    expect((await openFailure('quote2.csv', `a,b\n${'1,x\n'.repeat(50_000)}1,"x\n${'1,x\n'.repeat(50_000)}`)).message).toMatch(
+      /line 50002.*quote/u,
+    );
     expect((await openFailure('quote3.csv', '"a,b\n1,2\n')).message).toContain('not closed');
     expect((await openFailure('mixed.csv', 'a,b\r\n1,x\n2,y\r\n')).message).toContain('mixed line ends');
   });
@@ -90,7 +99,10 @@ describe('a file that cannot be read', () => {
     damaged.fill(0xff, bytes.length / 2, bytes.length / 2 + 200_000);
     const broken = writeFile(folder, 'broken.parquet', damaged);
     // A page of plain doubles can be overwritten unnoticed, with NaN: never fewer rows without an error.
-    const result = await rowsOf(broken).then((all) => all.rows.length, (error: Error) => error.message);
+    const result = await rowsOf(broken).then(
+      (all) => all.rows.length,
+      (error: Error) => error.message,
+    );
     if (typeof result === 'number') expect(result).toBe(300_000);
     else expect(result).toContain('broken.parquet');
   });
@@ -114,7 +126,9 @@ describe('a value that is not what its column was', () => {
   it('of a column with a strange name, and of a boolean or date column', async () => {
     const path = writeFile(folder, 'strange.csv', `"a ""b""\n😀",c,d\n${'1,true,2020-01-01\n'.repeat(25_000)}`);
     const add = (line: string, name: string): string => writeFile(folder, name, `${readFileSync(path, 'utf8')}${line}\n`);
-    expect((await failure(openTable(add('?,true,2020-01-01', 's1.csv')))).message).toContain('column "a \\"b\\"\\n😀": "?" is not a number');
+    expect((await failure(openTable(add('?,true,2020-01-01', 's1.csv')))).message).toContain(
+      'column "a \\"b\\"\\n😀": "?" is not a number',
+    );
     expect((await failure(openTable(add('1,maybe,2020-01-01', 's2.csv')))).message).toContain('"maybe" is not a true or false value');
     expect((await failure(openTable(add('1,true,soon', 's3.csv')))).message).toContain('"soon" is not a date');
   });
@@ -147,7 +161,9 @@ describe('a target or column that does not suit', () => {
     expect((await encodeFailure(`price,kind,sold\n${rows}`, 'zzzzzzzz')).message).toContain('its columns are "price", "kind", "sold"');
     const path = writeFile(folder, 'names.csv', `price,kind,sold\n${rows}`);
     for (const option of ['category', 'number', 'drop'] as const)
-      expect((await failure(openTable(path, { [option]: ['knd'] }))).message).toBe(`--${option} "knd": ${path} has no such column; did you mean "kind"?`);
+      expect((await failure(openTable(path, { [option]: ['knd'] }))).message).toBe(
+        `--${option} "knd": ${path} has no such column; did you mean "kind"?`,
+      );
     expect((await failure(openTable(path, { category: ['kind'], drop: ['kind'] }))).code).toBe('PARAGRAD_OPTION');
   });
 
@@ -156,23 +172,44 @@ describe('a target or column that does not suit', () => {
     expect((await encodeFailure(`a,y\n${'1,u\n2,v\n3,w\n'.repeat(10)}`, 'y')).message).toContain('has 3 classes ("u", "v", "w")');
     expect((await encodeFailure(`a,y\n${'1,u\n2,u\n'.repeat(10)}`, 'y')).message).toContain('only one value');
     const path = writeFile(folder, 'drop.csv', `a,b,y\n${rows}`);
-    expect((await failure(withTable(path, {}, (table) => encodeTable(table, { target: 'y', drop: ['y'] })))).message).toContain('this is the target');
+    expect((await failure(withTable(path, {}, (table) => encodeTable(table, { target: 'y', drop: ['y'] })))).message).toContain(
+      'this is the target',
+    );
   });
 
   it('needs options in range', async () => {
     const path = writeFile(folder, 'range.csv', `a,b,y\n${rows}`);
     const fail = (options: object) => failure(withTable(path, {}, (table) => encodeTable(table, { target: 'y', ...options })));
-    for (const options of [{ validationFraction: 1 }, { validationFraction: Number.NaN }, { seed: -1 }, { chunkRows: 17 }, { blockColumns: 0 }, { positive: 'maybe' }])
+    for (const options of [
+      { validationFraction: 1 },
+      { validationFraction: Number.NaN },
+      { seed: -1 },
+      { chunkRows: 17 },
+      { blockColumns: 0 },
+      { positive: 'maybe' },
+    ])
       expect((await fail(options)).code).toBe('PARAGRAD_OPTION');
     expect((await fail({ validationFraction: 0.999999 })).message).toContain('none of its 20 rows is a training row');
     expect((await fail({ model: 'linear', positive: '1' })).message).toContain('is numeric');
-    expect((await failure(withTable(path, {}, (table) => encodeTable(table, { target: 'b', model: 'linear' })))).message).toContain('needs a number');
-    expect((await failure(withTable(writeFile(folder, 'r3.csv', `a,y\n${'1,1\n2,2\n3,3\n'.repeat(9)}`), {}, (table) => encodeTable(table, { target: 'y', model: 'logistic' })))).message).toContain('two classes');
+    expect((await failure(withTable(path, {}, (table) => encodeTable(table, { target: 'b', model: 'linear' })))).message).toContain(
+      'needs a number',
+    );
+    expect(
+      (
+        await failure(
+          withTable(writeFile(folder, 'r3.csv', `a,y\n${'1,1\n2,2\n3,3\n'.repeat(9)}`), {}, (table) =>
+            encodeTable(table, { target: 'y', model: 'logistic' }),
+          ),
+        )
+      ).message,
+    ).toContain('two classes');
   });
 
   it('stops when aborted', async () => {
     const path = writeFile(folder, 'abort.csv', `a,b,y\n${rows}`);
     const reason = new Error('enough');
-    await expect(withTable(path, {}, (table) => encodeTable(table, { target: 'y', signal: AbortSignal.abort(reason) }))).rejects.toBe(reason);
+    await expect(withTable(path, {}, (table) => encodeTable(table, { target: 'y', signal: AbortSignal.abort(reason) }))).rejects.toBe(
+      reason,
+    );
   });
 });

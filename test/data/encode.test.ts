@@ -30,7 +30,10 @@ describe('encodeTable', () => {
   const rows = 300;
   const csv = table(
     'y,n,c,b,k',
-    Array.from({ length: rows }, (_, i) => `${i % 50 === 7 ? '' : i * 2},${i % 9 === 0 ? '' : (i * 37) % 101},${['u', 'v', '', 'w'][i % 4]},${i % 3 === 0},5`),
+    Array.from(
+      { length: rows },
+      (_, i) => `${i % 50 === 7 ? '' : i * 2},${i % 9 === 0 ? '' : (i * 37) % 101},${['u', 'v', '', 'w'][i % 4]},${i % 3 === 0},5`,
+    ),
   );
 
   it.each(['f32', 'f64'] as const)('gives what the definition gives, row by row (%s)', async (dtype) => {
@@ -50,10 +53,22 @@ describe('encodeTable', () => {
     for (const i of used) {
       const indicator = (yes: boolean): number => (yes ? 1 : 0);
       const n = (i * 37) % 101;
-      const x = [i % 9 === 0 ? 0 : round((n - (number?.mean as number)) / (number?.scale as number)), indicator(i % 9 === 0), ...[0, 1, 3, 2].map((m) => indicator(i % 4 === m)), indicator(i % 3 === 0)];
+      const x = [
+        i % 9 === 0 ? 0 : round((n - (number?.mean as number)) / (number?.scale as number)),
+        indicator(i % 9 === 0),
+        ...[0, 1, 3, 2].map((m) => indicator(i % 4 === m)),
+        indicator(i % 3 === 0),
+      ];
       expect(found.get(i)).toEqual({ x, y: i * 2, v: 1, set: training.includes(i) ? 'training' : 'validation' });
     }
-    expect(encoded.counts).toEqual({ rows, withoutTarget: 6, training: training.length, validation: used.length - training.length, missingValues: used.filter((i) => i % 9 === 0).length + used.filter((i) => i % 4 === 2).length, unseenCategories: 0 });
+    expect(encoded.counts).toEqual({
+      rows,
+      withoutTarget: 6,
+      training: training.length,
+      validation: used.length - training.length,
+      missingValues: used.filter((i) => i % 9 === 0).length + used.filter((i) => i % 4 === 2).length,
+      unseenCategories: 0,
+    });
     expect(encoded.targetStatistics.mean).toBeCloseTo(training.reduce((s, i) => s + i * 2, 0) / training.length, 9);
   });
 
@@ -89,7 +104,13 @@ describe('encodeTable', () => {
 
   it('takes several segments and batches: more rows than a block, many chunks', async () => {
     const many = INGEST_ROWS + 4321;
-    const encoded = await encode(table('y,n', Array.from({ length: many }, (_, i) => `${i},${i % 1000}`)), { target: 'y', chunkRows: 2048, segmentBytes: 100_000 });
+    const encoded = await encode(
+      table(
+        'y,n',
+        Array.from({ length: many }, (_, i) => `${i},${i % 1000}`),
+      ),
+      { target: 'y', chunkRows: 2048, segmentBytes: 100_000 },
+    );
     expect(encoded.store.segments.length).toBeGreaterThan(3);
     const found = encodedRows(encoded);
     expect(found.size).toBe(many);
@@ -98,7 +119,13 @@ describe('encodeTable', () => {
   });
 
   it('survives odd columns: 10,000 categories, constant, collinear, all missing, one row, no column', async () => {
-    const odd = await encode(table('y,c,k,a,b,e', Array.from({ length: 25_000 }, (_, i) => `${i % 7},c${i % 10_000},1,${i % 13},${(i % 13) * 2},`)), { target: 'y' });
+    const odd = await encode(
+      table(
+        'y,c,k,a,b,e',
+        Array.from({ length: 25_000 }, (_, i) => `${i % 7},c${i % 10_000},1,${i % 13},${(i % 13) * 2},`),
+      ),
+      { target: 'y' },
+    );
     expect(encodedWidth(odd.encoder)).toBe(259);
     expect(odd.schema.columns.map((c) => c.role)).toEqual(['target', 'feature', 'constant', 'feature', 'feature', 'empty']);
     const one = await encode(table('y,a', ['3,4']), { target: 'y', validationFraction: 0 });
@@ -109,19 +136,42 @@ describe('encodeTable', () => {
 
   it('counts categories that only validation rows have', async () => {
     const held = [...Array(200).keys()].find((i) => uniform(0, 'split', i) < 0.2) as number;
-    const encoded = await encode(table('y,c', Array.from({ length: 200 }, (_, i) => `${i},${i === held ? 'rare' : ['p', 'q'][i % 2]}`)), { target: 'y' });
+    const encoded = await encode(
+      table(
+        'y,c',
+        Array.from({ length: 200 }, (_, i) => `${i},${i === held ? 'rare' : ['p', 'q'][i % 2]}`),
+      ),
+      { target: 'y' },
+    );
     expect(encoded.counts.unseenCategories).toBe(1);
     expect(encodedRows(encoded).get(held)?.x).toEqual([0, 0]);
   });
 
   it('chooses the model by the target, and the later class as the positive one', async () => {
     const of = async (values: string[], options: Partial<EncodeTableOptions> = {}) => {
-      const encoded = await encode(table('a,y', Array.from({ length: 60 }, (_, i) => `${i % 11},${values[i % values.length]}`)), { target: 'y', validationFraction: 0, ...options });
+      const encoded = await encode(
+        table(
+          'a,y',
+          Array.from({ length: 60 }, (_, i) => `${i % 11},${values[i % values.length]}`),
+        ),
+        { target: 'y', validationFraction: 0, ...options },
+      );
       return { model: encoded.model, target: encoded.target, mean: encoded.targetStatistics.mean };
     };
-    expect(await of(['no', 'yes', 'yes'])).toMatchObject({ model: 'logistic', target: { negative: 'no', positive: 'yes' }, mean: expect.closeTo(2 / 3, 12) });
-    expect(await of(['no', 'yes', 'yes'], { positive: 'no' })).toMatchObject({ target: { positive: 'no' }, mean: expect.closeTo(1 / 3, 12) });
-    expect(await of(['true', 'false', ''])).toMatchObject({ model: 'logistic', target: { positive: 'true' }, mean: expect.closeTo(0.5, 12) });
+    expect(await of(['no', 'yes', 'yes'])).toMatchObject({
+      model: 'logistic',
+      target: { negative: 'no', positive: 'yes' },
+      mean: expect.closeTo(2 / 3, 12),
+    });
+    expect(await of(['no', 'yes', 'yes'], { positive: 'no' })).toMatchObject({
+      target: { positive: 'no' },
+      mean: expect.closeTo(1 / 3, 12),
+    });
+    expect(await of(['true', 'false', ''])).toMatchObject({
+      model: 'logistic',
+      target: { positive: 'true' },
+      mean: expect.closeTo(0.5, 12),
+    });
     expect(await of(['0', '1', '1'])).toMatchObject({ model: 'logistic', target: { positive: '1' } });
     expect(await of(['0', '1', '1'], { model: 'linear' })).toMatchObject({ model: 'linear', mean: expect.closeTo(2 / 3, 12) });
     expect(await of(['1', '2'])).toMatchObject({ model: 'linear' });
@@ -131,7 +181,10 @@ describe('encodeTable', () => {
   });
 
   it('refuses f32 overflow of numbers that are not standardised', async () => {
-    const csvLarge = table('y,a', Array.from({ length: 40 }, (_, i) => `${i},${i}e39`));
+    const csvLarge = table(
+      'y,a',
+      Array.from({ length: 40 }, (_, i) => `${i},${i}e39`),
+    );
     expect((await failure(encode(csvLarge, { target: 'y', standardize: false }))).message).toContain('too large');
     expect((await encode(csvLarge, { target: 'y', standardize: false, dtype: 'f64' })).counts.rows).toBe(40);
   });
@@ -149,16 +202,31 @@ describe('encodeTable', () => {
 });
 
 describe('encodeArrays', () => {
-  const shape = fc.record({ rows: fc.integer({ min: 1, max: 150 }), columns: fc.integer({ min: 0, max: 7 }), seed: fc.nat(1000), f32: fc.boolean(), standardize: fc.boolean() });
+  const shape = fc.record({
+    rows: fc.integer({ min: 1, max: 150 }),
+    columns: fc.integer({ min: 0, max: 7 }),
+    seed: fc.nat(1000),
+    f32: fc.boolean(),
+    standardize: fc.boolean(),
+  });
 
   function source(rows: number, columns: number, seed: number): ArraySource {
     const x = Float64Array.from({ length: rows * columns }, (_, i) => (i % Math.max(1, columns) === 2 ? 4 : uniform(seed, 'test', i) * 10));
-    return { x, rows, columns, y: Float64Array.from({ length: rows }, (_, i) => uniform(seed, 'test', i, 1)), weight: Float64Array.from({ length: rows }, (_, i) => i % 4) };
+    return {
+      x,
+      rows,
+      columns,
+      y: Float64Array.from({ length: rows }, (_, i) => uniform(seed, 'test', i, 1)),
+      weight: Float64Array.from({ length: rows }, (_, i) => i % 4),
+    };
   }
 
   it('gives the same bits as a table of the same numbers', async () => {
     const { x, y, rows, columns } = source(200, 4, 1);
-    const csv = table('y,x0,x1,x2,x3', Array.from({ length: rows }, (_, i) => [y[i], ...x.subarray(i * columns, (i + 1) * columns)].join(',')));
+    const csv = table(
+      'y,x0,x1,x2,x3',
+      Array.from({ length: rows }, (_, i) => [y[i], ...x.subarray(i * columns, (i + 1) * columns)].join(',')),
+    );
     const fromTable = await encode(csv, { target: 'y', chunkRows: 16, dtype: 'f64' });
     const fromArrays = encodeArrays({ x, y, rows, columns }, { chunkRows: 16, dtype: 'f64' });
     expect(encodedRows(fromArrays)).toEqual(encodedRows(fromTable));
@@ -197,11 +265,20 @@ describe('encodeArrays', () => {
     const rows = INGEST_ROWS + 10;
     const x = new Float32Array(new SharedArrayBuffer(rows * 2 * 4));
     for (let i = 0; i < x.length; i += 1) x[i] = i % 7;
-    const arrays: ArraySource = { x, rows, columns: 2, y: new Float64Array(rows), offset: Float64Array.from({ length: rows }, (_, i) => i), columnNames: ['p', 'q'] };
+    const arrays: ArraySource = {
+      x,
+      rows,
+      columns: 2,
+      y: new Float64Array(rows),
+      offset: Float64Array.from({ length: rows }, (_, i) => i),
+      columnNames: ['p', 'q'],
+    };
     const encoded = encodeArrays(arrays, { validationFraction: 0, shuffle: 'none' });
     const blocks = [0, 1].map((block) => statisticsOfBlock(arrays, block, { seed: 0, fraction: 0 }));
     const merged = mergeArrayMoments(blocks[0] as NonNullable<(typeof blocks)[0]>, blocks[1] as NonNullable<(typeof blocks)[0]>);
-    expect(encodedColumns(encoded.encoder).map((c) => [c.name, c.mean, c.scale])).toEqual(['p', 'q'].map((name, j) => [name, merged.mean[j], Math.sqrt((merged.m2[j] as number) / rows)]));
+    expect(encodedColumns(encoded.encoder).map((c) => [c.name, c.mean, c.scale])).toEqual(
+      ['p', 'q'].map((name, j) => [name, merged.mean[j], Math.sqrt((merged.m2[j] as number) / rows)]),
+    );
     expect(viewsOf(encoded.store, encoded.store.training, 1).offset?.[0]).toBe(encoded.store.training.layout.chunkRows);
   });
 
@@ -219,12 +296,17 @@ describe('encodeArrays', () => {
       [{ columnNames: ['a'] }, '1 names'],
     ];
     for (const [change, message] of bad) expect(() => encodeArrays({ ...arrays, ...change })).toThrow(message);
-    expect(() => encodeArrays({ ...arrays, x: new Float64Array(60).map((_, i) => i * 1e38) }, { standardize: false })).toThrow('too large for the storage type');
+    expect(() => encodeArrays({ ...arrays, x: new Float64Array(60).map((_, i) => i * 1e38) }, { standardize: false })).toThrow(
+      'too large for the storage type',
+    );
   });
 });
 
 describe('encodeRows', () => {
-  const csv = table('y,n,c', Array.from({ length: 100 }, (_, i) => `${i},${i % 5 === 0 ? '' : i},${['u', 'v', ''][i % 3]}`));
+  const csv = table(
+    'y,n,c',
+    Array.from({ length: 100 }, (_, i) => `${i},${i % 5 === 0 ? '' : i},${['u', 'v', ''][i % 3]}`),
+  );
 
   it.each(['f32', 'f64'] as const)('gives the rows that training saw (%s)', async (dtype) => {
     const encoded = await encode(csv, { target: 'y', dtype });
@@ -257,7 +339,9 @@ describe('encodeRows', () => {
       expect([found.missingColumns, found.hasTarget]).toEqual([['n'], false]);
       for await (const block of found.blocks) {
         expect(block.y).toBeUndefined();
-        expect(Array.from({ length: 5 * 3 }, (_, k) => block.x[Math.floor(k / 3) * 8 + (k % 3)])).toEqual([0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+        expect(Array.from({ length: 5 * 3 }, (_, k) => block.x[Math.floor(k / 3) * 8 + (k % 3)])).toEqual([
+          0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1,
+        ]);
       }
       expect(found.counts).toEqual({ missing: 4, unseen: 1 });
     });
@@ -266,25 +350,41 @@ describe('encodeRows', () => {
   it('refuses text where the model had a number', async () => {
     const encoded = await encode(csv, { target: 'y' });
     const path = writeFile(folder, 'wrong.csv', 'n,c\n1,u\nx,v\n');
-    expect((await failure(withTable(path, { expected: expectedByModel(encoded.encoder) }, async () => undefined))).message).toMatch(/line 3, column "n": "x" is not a number: the model needs one/u);
-    expect((await failure(withTable(path, {}, async (t) => encodeRows(t, encoded.encoder, { dtype: 'f32' })))).message).toContain('is text here, and was number in training');
+    expect((await failure(withTable(path, { expected: expectedByModel(encoded.encoder) }, async () => undefined))).message).toMatch(
+      /line 3, column "n": "x" is not a number: the model needs one/u,
+    );
+    expect((await failure(withTable(path, {}, async (t) => encodeRows(t, encoded.encoder, { dtype: 'f32' })))).message).toContain(
+      'is text here, and was number in training',
+    );
   });
 });
 
 describe('writeEncoded', () => {
   it('writes exactly what training sees, in source order, with or without weights', async () => {
-    const csv = table('y,n,c', Array.from({ length: 150 }, (_, i) => `${i % 10 === 3 ? '' : i},${i % 7},${['u', 'U', 'ü'][i % 3]}`));
+    const csv = table(
+      'y,n,c',
+      Array.from({ length: 150 }, (_, i) => `${i % 10 === 3 ? '' : i},${i % 7},${['u', 'U', 'ü'][i % 3]}`),
+    );
     const encoded = await encode(csv, { target: 'y', chunkRows: 16 });
     const path = join(folder, 'encoded.parquet');
     await writeEncoded(encoded, path);
     const { names, rows } = await rowsOf(path);
     // Parquet readers do not tell u from U: DuckDB adds a number.
     expect(names).toEqual(['n', 'c=U', 'c=u_1', 'c=ü', '__split', '__target', '__row']);
-    const expected = [...encodedRows(encoded)].sort((a, b) => a[0] - b[0]).map(([row, { x, y, set }]) => [...x, set === 'training' ? 'train' : 'validation', y, row]);
+    const expected = [...encodedRows(encoded)]
+      .sort((a, b) => a[0] - b[0])
+      .map(([row, { x, y, set }]) => [...x, set === 'training' ? 'train' : 'validation', y, row]);
     expect(rows).toEqual(expected);
-    const weighted = encodeArrays({ x: Float64Array.of(1, 2, 3), y: Float64Array.of(1, 2, 3), rows: 3, columns: 1, weight: Float64Array.of(1, 2, 1) }, { validationFraction: 0 });
+    const weighted = encodeArrays(
+      { x: Float64Array.of(1, 2, 3), y: Float64Array.of(1, 2, 3), rows: 3, columns: 1, weight: Float64Array.of(1, 2, 1) },
+      { validationFraction: 0 },
+    );
     await writeEncoded(weighted, path);
-    expect((await rowsOf(path)).rows.map((row) => row.slice(1))).toEqual([['train', 1, 0, 1], ['train', 2, 1, 2], ['train', 3, 2, 1]]);
+    expect((await rowsOf(path)).rows.map((row) => row.slice(1))).toEqual([
+      ['train', 1, 0, 1],
+      ['train', 2, 1, 2],
+      ['train', 3, 2, 1],
+    ]);
   });
 
   it('leaves nothing behind when it cannot write', async () => {

@@ -32,7 +32,10 @@ export async function writeParquet(path: string, query: string): Promise<string>
 }
 
 /** All rows of a table as values: number, string or null. */
-export async function rowsOf(path: string, options: OpenOptions = {}): Promise<{ names: string[]; kinds: string[]; rows: (number | string | null)[][] }> {
+export async function rowsOf(
+  path: string,
+  options: OpenOptions = {},
+): Promise<{ names: string[]; kinds: string[]; rows: (number | string | null)[][] }> {
   const table = await openTable(path, options);
   try {
     const scanned = table.columns.flatMap((column, i) => (column.kind === 'other' || options.drop?.includes(column.name) ? [] : [i]));
@@ -41,7 +44,8 @@ export async function rowsOf(path: string, options: OpenOptions = {}): Promise<{
       for (let i = 0; i < batch.rows; i += 1)
         rows.push(
           batch.columns.map((column) => {
-            if (column.kind === 'text') return (column.codes[i] as number) < 0 ? null : (column.dictionary[column.codes[i] as number] as string);
+            if (column.kind === 'text')
+              return (column.codes[i] as number) < 0 ? null : (column.dictionary[column.codes[i] as number] as string);
             return column.missing?.[i] === 1 ? null : (column.values[i] as number);
           }),
         );
@@ -64,7 +68,10 @@ export async function withTable<T>(path: string, options: OpenOptions, work: (ta
 export function encodedRows(encoded: Encoded): Map<number, { x: number[]; y: number; v: number; set: 'training' | 'validation' }> {
   const found = new Map<number, { x: number[]; y: number; v: number; set: 'training' | 'validation' }>();
   const width = encodedWidth(encoded.encoder);
-  for (const [name, set, rows] of [['training', encoded.store.training, encoded.trainingRows], ['validation', encoded.store.validation, encoded.validationRows]] as const)
+  for (const [name, set, rows] of [
+    ['training', encoded.store.training, encoded.trainingRows],
+    ['validation', encoded.store.validation, encoded.validationRows],
+  ] as const)
     for (let chunk = 0; chunk < set.layout.chunks; chunk += 1) {
       const views = viewsOf(encoded.store, set, chunk);
       for (let i = 0; i < views.rows; i += 1) {

@@ -6,7 +6,16 @@ import { RunningTree } from '../../src/data/running-tree.ts';
 import { choose, type Moments, mergeMoments, momentsOf } from '../../src/data/statistics.ts';
 import { TreeSum } from '../../src/partition/tree.ts';
 
-const number = (overrides: Partial<Moments> = {}): Moments => ({ kind: 'number', weight: 4, mean: 2, m2: 4, min: 1, max: 3, missing: 0, ...overrides });
+const number = (overrides: Partial<Moments> = {}): Moments => ({
+  kind: 'number',
+  weight: 4,
+  mean: 2,
+  m2: 4,
+  min: 1,
+  max: 3,
+  missing: 0,
+  ...overrides,
+});
 
 describe('compareUtf8', () => {
   it('is the order of the bytes', () => {
@@ -53,7 +62,11 @@ describe('moments', () => {
       fc.property(fc.array(fc.tuple(doubles, fc.constantFrom(0, 0.5, 1, 3), fc.boolean()), { maxLength: 60 }), (rows) => {
         const values = Float64Array.from(rows, (r) => r[0]);
         const missing = Uint8Array.from(rows, (r) => (r[2] ? 1 : 0));
-        const chosen = choose(new Uint8Array(rows.length), 0, Float64Array.from(rows, (r) => r[1]));
+        const chosen = choose(
+          new Uint8Array(rows.length),
+          0,
+          Float64Array.from(rows, (r) => r[1]),
+        );
         const found = momentsOf(values, missing, chosen);
         const used = rows.filter((r) => !r[2] && r[1] > 0);
         const weight = used.reduce((s, r) => s + r[1], 0);
@@ -85,10 +98,11 @@ describe('fitEncoder', () => {
     statistics: { kind: 'text', counts: Float64Array.from(Object.values(counts)), missing },
     dictionary: Object.keys(counts),
   });
-  const fit = (features: FittedFeature[], maxCategories = 256, standardize = true) => fitEncoder(features, { standardize, maxCategories });
+  const fitted = (features: FittedFeature[], maxCategories = 256, standardize = true) =>
+    fitEncoder(features, { standardize, maxCategories });
 
   it('orders columns as the contract says', () => {
-    const { encoder, found } = fit([
+    const { encoder, found } = fitted([
       { name: 'n', kind: 'number', statistics: number({ missing: 1 }) },
       text('t', { b: 1, a: 5, '😀': 2, '\uffff': 2, unused: 0 }, 3),
       { name: 'f', kind: 'boolean', statistics: number({ mean: 0.5, m2: 1 }) },
@@ -111,7 +125,7 @@ describe('fitEncoder', () => {
   });
 
   it('keeps the most frequent categories, ties by bytes, and the rest as other', () => {
-    const { encoder } = fit([text('t', { d: 1, c: 1, b: 1, a: 1, z: 9 })], 3);
+    const { encoder } = fitted([text('t', { d: 1, c: 1, b: 1, a: 1, z: 9 })], 3);
     const column = encoder.columns[0] as CategoryEncoder;
     expect(column).toMatchObject({ levels: ['a', 'b', 'z'], other: true });
     expect(encodedColumns(encoder).map((c) => c.name)).toEqual(['t=a', 't=b', 't=z', 't other']);
@@ -120,7 +134,7 @@ describe('fitEncoder', () => {
   });
 
   it('leaves constant and empty columns out, and says so', () => {
-    const { encoder, found } = fit([
+    const { encoder, found } = fitted([
       { name: 'c', kind: 'number', statistics: number({ m2: 0, min: 7 }) },
       { name: 'e', kind: 'number', statistics: number({ weight: 0, m2: 0, missing: 4 }) },
       { name: 'm', kind: 'number', statistics: number({ m2: 0, min: 7, missing: 2 }) },
@@ -129,11 +143,20 @@ describe('fitEncoder', () => {
       text('void', { x: 0 }, 4),
     ]);
     expect(encodedColumns(encoder).map((c) => c.name)).toEqual(['m missing', 'half=x', 'half missing']);
-    expect(Object.fromEntries([...found].map(([name, { role }]) => [name, role]))).toEqual({ c: 'constant', e: 'empty', m: 'feature', one: 'constant', void: 'empty' });
+    expect(Object.fromEntries([...found].map(([name, { role }]) => [name, role]))).toEqual({
+      c: 'constant',
+      e: 'empty',
+      m: 'feature',
+      one: 'constant',
+      void: 'empty',
+    });
     expect(found.get('c')?.note).toBe('always 7 in training rows');
   });
 
   it('leaves numbers as they are when told to', () => {
-    expect(encodedColumns(fit([{ name: 'n', kind: 'number', statistics: number() }], 256, false).encoder)[0]).toMatchObject({ mean: 0, scale: 1 });
+    expect(encodedColumns(fitted([{ name: 'n', kind: 'number', statistics: number() }], 256, false).encoder)[0]).toMatchObject({
+      mean: 0,
+      scale: 1,
+    });
   });
 });

@@ -26,7 +26,11 @@ describe('CSV', () => {
     const plain = await rowsOf(writeFile(folder, 'kinds.csv', text));
     expect(await rowsOf(writeFile(folder, 'kinds.csv.gz', gzipSync(text)))).toEqual(plain);
     expect(await rowsOf(writeFile(folder, 'crlf.csv', `\ufeff${text.replaceAll('\n', '\r\n')}`))).toEqual(plain);
-    for (const delimiter of [';', '\t', '|']) expect(await rowsOf(writeFile(folder, 'other.csv', text.replaceAll(',', delimiter)))).toEqual({ ...plain, rows: plain.rows.map((row) => row.map((x) => (x === 'y, z' ? `y${delimiter} z` : x))) });
+    for (const delimiter of [';', '\t', '|'])
+      expect(await rowsOf(writeFile(folder, 'other.csv', text.replaceAll(',', delimiter)))).toEqual({
+        ...plain,
+        rows: plain.rows.map((row) => row.map((x) => (x === 'y, z' ? `y${delimiter} z` : x))),
+      });
   });
 
   it('keeps names as they are: quotes, newlines, emoji, case, spaces', async () => {
@@ -46,24 +50,49 @@ describe('CSV', () => {
     const path = writeFile(folder, 'later.csv', `a,b\n${rows.join('\n')}\n0.5,7\n1e3,8\n`);
     const { kinds, rows: read } = await rowsOf(path);
     expect(kinds).toEqual(['number', 'number']);
-    expect(read.slice(-2)).toEqual([[0.5, 7], [1000, 8]]);
+    expect(read.slice(-2)).toEqual([
+      [0.5, 7],
+      [1000, 8],
+    ]);
     expect(read[29_999]).toEqual([29_999, null]);
   });
 
   it('reads numbers to the nearest double, and NaN as missing', async () => {
-    const { rows } = await rowsOf(writeFile(folder, 'doubles.csv', 'a\n0.1\n9007199254740993\n1e-320\n123456789012345678901234567890\nnan\n-0.0\n'));
+    const { rows } = await rowsOf(
+      writeFile(folder, 'doubles.csv', 'a\n0.1\n9007199254740993\n1e-320\n123456789012345678901234567890\nnan\n-0.0\n'),
+    );
     expect(rows).toEqual([[0.1], [9007199254740992], [1e-320], [123456789012345678901234567890], [null], [-0]]);
   });
 
   it('reads what it is told: categories, numbers, a model’s kinds', async () => {
     const path = writeFile(folder, 'told.csv', 'zip,flag\n01,1\n1,0\n');
-    expect((await rowsOf(path, { category: ['zip'] })).rows).toEqual([['01', 1], ['1', 0]]);
-    expect((await rowsOf(path, { expected: new Map([['flag', 'boolean'], ['zip', 'text'], ['gone', 'number']]) })).kinds).toEqual(['text', 'boolean']);
+    expect((await rowsOf(path, { category: ['zip'] })).rows).toEqual([
+      ['01', 1],
+      ['1', 0],
+    ]);
+    expect(
+      (
+        await rowsOf(path, {
+          expected: new Map([
+            ['flag', 'boolean'],
+            ['zip', 'text'],
+            ['gone', 'number'],
+          ]),
+        })
+      ).kinds,
+    ).toEqual(['text', 'boolean']);
   });
 
   it('keeps words like yes and no as categories', async () => {
     const path = writeFile(folder, 'words.csv', 'a,b,c,d\nyes,true,t,Y\nno,FALSE,f,N\n,,,\n');
-    expect(await rowsOf(path)).toMatchObject({ kinds: ['text', 'boolean', 'text', 'text'], rows: [['yes', 1, 't', 'Y'], ['no', 0, 'f', 'N'], [null, null, null, null]] });
+    expect(await rowsOf(path)).toMatchObject({
+      kinds: ['text', 'boolean', 'text', 'text'],
+      rows: [
+        ['yes', 1, 't', 'Y'],
+        ['no', 0, 'f', 'N'],
+        [null, null, null, null],
+      ],
+    });
   });
 
   it('keeps row order over many batches, and can be left early and scanned again', async () => {
@@ -98,15 +127,43 @@ describe('Parquet', () => {
        UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`,
     );
     const { kinds, rows } = await rowsOf(path, { drop: ['o'] });
-    expect(kinds).toEqual([...Array<string>(7).fill('number'), 'boolean', ...Array<string>(5).fill('date'), 'text', 'text', 'other', 'other', 'text']);
+    expect(kinds).toEqual([
+      ...Array<string>(7).fill('number'),
+      'boolean',
+      ...Array<string>(5).fill('date'),
+      'text',
+      'text',
+      'other',
+      'other',
+      'text',
+    ]);
     const base = day('2020-01-02');
-    expect(rows[0]).toEqual([1, 2, 3, 9007199254740992, Math.fround(0.1), 12.34, 5, 1, base, base + 0.25, base + 0.25, 1 / 86_400, 0.5, 'x', 'z']);
+    expect(rows[0]).toEqual([
+      1,
+      2,
+      3,
+      9007199254740992,
+      Math.fround(0.1),
+      12.34,
+      5,
+      1,
+      base,
+      base + 0.25,
+      base + 0.25,
+      1 / 86_400,
+      0.5,
+      'x',
+      'z',
+    ]);
     expect(rows[1]?.every((value) => value === null)).toBe(true);
     await withTable(path, {}, async (table) => expect(() => schemaOf(table, { target: 'p' })).toThrow('holds INTEGER[] values'));
   });
 
   it('reads long texts, whole numbers alike in integer and fraction columns, and texts as numbers', async () => {
-    const path = await writeParquet(join(folder, 'texts.parquet'), "SELECT repeat('é', 1 + i::INT) t, i::DOUBLE d, i::BIGINT b, i::VARCHAR v FROM range(40) r(i)");
+    const path = await writeParquet(
+      join(folder, 'texts.parquet'),
+      "SELECT repeat('é', 1 + i::INT) t, i::DOUBLE d, i::BIGINT b, i::VARCHAR v FROM range(40) r(i)",
+    );
     const { rows } = await rowsOf(path, { category: ['d', 'b'], number: ['v'] });
     expect(rows[39]).toEqual(['é'.repeat(40), '39', '39', 39]);
   });
@@ -118,7 +175,10 @@ describe('Parquet', () => {
 
   it('has codes of one, two and four bytes', async () => {
     for (const size of [3, 300, 70_000]) {
-      const path = await writeParquet(join(folder, `codes-${size}.parquet`), `SELECT 'v' || (i % ${size}) AS t FROM range(${size + 5}) r(i)`);
+      const path = await writeParquet(
+        join(folder, `codes-${size}.parquet`),
+        `SELECT 'v' || (i % ${size}) AS t FROM range(${size + 5}) r(i)`,
+      );
       const { rows } = await rowsOf(path);
       expect([rows[size - 1], rows[size + 1]]).toEqual([[`v${size - 1}`], ['v1']]);
     }
@@ -129,9 +189,23 @@ describe('schema', () => {
   it('says what each column is and what becomes of it', async () => {
     const rows = Array.from({ length: 600 }, (_, i) => `${i},id${i},c${i % 300},,${i % 2 === 0},2020-01-01,x`);
     const path = writeFile(folder, 'schema.csv', `y,id,many,none,flag,when,gone\n${rows.join('\n')}\n`);
-    const roles = await withTable(path, { drop: ['gone'] }, async (table) => schemaOf(table, { target: 'y', drop: ['gone'] }).columns.map((c) => `${c.kind} ${c.role}`));
-    expect(roles).toEqual(['number target', 'category id', 'category feature', 'category empty', 'boolean feature', 'date feature', 'category dropped']);
-    const kept = await withTable(path, { category: ['id'] }, async (table) => schemaOf(table, { target: 'y', category: ['id'] }).columns[1]?.role);
+    const roles = await withTable(path, { drop: ['gone'] }, async (table) =>
+      schemaOf(table, { target: 'y', drop: ['gone'] }).columns.map((c) => `${c.kind} ${c.role}`),
+    );
+    expect(roles).toEqual([
+      'number target',
+      'category id',
+      'category feature',
+      'category empty',
+      'boolean feature',
+      'date feature',
+      'category dropped',
+    ]);
+    const kept = await withTable(
+      path,
+      { category: ['id'] },
+      async (table) => schemaOf(table, { target: 'y', category: ['id'] }).columns[1]?.role,
+    );
     expect(kept).toBe('feature');
   });
 
@@ -141,7 +215,16 @@ describe('schema', () => {
     expect(rows).toBe(4);
     expect(columns.map(({ missing, numbers, texts }) => ({ missing, numbers, texts }))).toEqual([
       { missing: 1, numbers: { mean: 3, deviation: expect.closeTo(Math.sqrt(8 / 3), 12), min: 1, max: 5 } },
-      { missing: 1, texts: { distinct: 2, most: [{ text: 'a', rows: 2 }, { text: 'b', rows: 1 }] } },
+      {
+        missing: 1,
+        texts: {
+          distinct: 2,
+          most: [
+            { text: 'a', rows: 2 },
+            { text: 'b', rows: 1 },
+          ],
+        },
+      },
       { missing: undefined },
       { missing: 4, texts: { distinct: 0, most: [] } },
     ]);

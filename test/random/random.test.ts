@@ -30,7 +30,12 @@ describe('philox', () => {
     expect(block([0, 0, 0, 0], [0, 0])).toEqual(['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']);
     const ones = 0xffffffff;
     expect(block([ones, ones, ones, ones], [ones, ones])).toEqual(['408f276d', '41c83b0e', 'a20bc7c6', '6d5451fd']);
-    expect(block([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0])).toEqual(['d16cfe09', '94fdcceb', '5001e420', '24126ea1']);
+    expect(block([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0])).toEqual([
+      'd16cfe09',
+      '94fdcceb',
+      '5001e420',
+      '24126ea1',
+    ]);
   });
 
   it('agrees with big integers everywhere', () => {
@@ -45,8 +50,16 @@ describe('philox', () => {
 
 describe('uniform', () => {
   it('is the formula of the contract, above 2³² as well', () => {
-    for (const [seed, position] of [[0, 0], [1, 5], [2 ** 40 + 3, 2 ** 45 + 7], [2 ** 53 - 1, 2 ** 53 - 1]] as const) {
-      const w = philoxSlowly([position % 2 ** 32, Math.floor(position / 2 ** 32), 9, PURPOSES.split], [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]);
+    for (const [seed, position] of [
+      [0, 0],
+      [1, 5],
+      [2 ** 40 + 3, 2 ** 45 + 7],
+      [2 ** 53 - 1, 2 ** 53 - 1],
+    ] as const) {
+      const w = philoxSlowly(
+        [position % 2 ** 32, Math.floor(position / 2 ** 32), 9, PURPOSES.split],
+        [seed % 2 ** 32, Math.floor(seed / 2 ** 32)],
+      );
       expect(uniform(seed, 'split', position, 9)).toBe((((w[0] as number) >>> 5) * 2 ** 26 + ((w[1] as number) >>> 6)) / 2 ** 53);
     }
   });
@@ -150,7 +163,8 @@ describe('permutation', () => {
   });
 
   it('differs by epoch and seed, and works on sizes above 2³²', () => {
-    const at = (seed: number, epoch: number): string => Array.from({ length: 50 }, (_, i) => permutation(seed, 'epoch', epoch, 50).at(i)).join();
+    const at = (seed: number, epoch: number): string =>
+      Array.from({ length: 50 }, (_, i) => permutation(seed, 'epoch', epoch, 50).at(i)).join();
     expect(new Set([at(0, 0), at(0, 1), at(1, 0), at(2 ** 32, 0)]).size).toBe(4);
     const big = permutation(1, 'epoch', 0, 2 ** 40 + 1);
     for (const i of [0, 1, 2 ** 40]) expect(big.positionOf(big.at(i))).toBe(i);
