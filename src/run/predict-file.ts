@@ -46,7 +46,8 @@ export async function predictFile(
         throw unwritable(to, error);
       });
     } catch (error) {
-      await rm(partial, { force: true });
+      // It may not be there, nor its folder: the error to show is the first one.
+      await rm(partial, { force: true }).catch(() => undefined);
       throw error;
     }
     return { ...predictions.report, out: to };
@@ -55,7 +56,12 @@ export async function predictFile(
   }
 }
 
-async function writeAll(model: FittedModel, blocks: AsyncIterable<PredictionBlock>, stream: Writable, onRows: ((rows: number) => void) | undefined): Promise<void> {
+async function writeAll(
+  model: FittedModel,
+  blocks: AsyncIterable<PredictionBlock>,
+  stream: Writable,
+  onRows: ((rows: number) => void) | undefined,
+): Promise<void> {
   const { target } = model.record;
   const classes = target.kind === 'classes' ? target : undefined;
   await write(stream, classes === undefined ? 'row,prediction\n' : 'row,probability,label\n');
