@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { describeTable } from '../../src/data/describe.ts';
 import { openTable } from '../../src/data/open-table.ts';
 import { schemaOf } from '../../src/data/schema.ts';
 import { rowsOf, temporaryFolder, withTable, writeFile, writeParquet } from './helpers.ts';
@@ -61,7 +60,7 @@ describe('CSV', () => {
     const { rows } = await rowsOf(
       writeFile(folder, 'doubles.csv', 'a\n0.1\n9007199254740993\n1e-320\n123456789012345678901234567890\nnan\n-0.0\n'),
     );
-    expect(rows).toEqual([[0.1], [9007199254740992], [1e-320], [123456789012345678901234567890], [null], [-0]]);
+    expect(rows).toEqual([[0.1], [9007199254740992], [1e-320], [1.2345678901234568e29], [null], [-0]]);
   });
 
   it('reads what it is told: categories, numbers, a model’s kinds', async () => {
@@ -207,27 +206,6 @@ describe('schema', () => {
       async (table) => schemaOf(table, { target: 'y', category: ['id'] }).columns[1]?.role,
     );
     expect(kept).toBe('feature');
-  });
-
-  it('describes columns in numbers', async () => {
-    const path = writeFile(folder, 'describe.csv', 'n,t,gone,none\n1,b,1,\n3,a,1,\n,a,1,\n5,,1,\n');
-    const { rows, columns } = await withTable(path, { drop: ['gone'] }, (table) => describeTable(table, { drop: ['gone'] }));
-    expect(rows).toBe(4);
-    expect(columns.map(({ missing, numbers, texts }) => ({ missing, numbers, texts }))).toEqual([
-      { missing: 1, numbers: { mean: 3, deviation: expect.closeTo(Math.sqrt(8 / 3), 12), min: 1, max: 5 } },
-      {
-        missing: 1,
-        texts: {
-          distinct: 2,
-          most: [
-            { text: 'a', rows: 2 },
-            { text: 'b', rows: 1 },
-          ],
-        },
-      },
-      { missing: undefined },
-      { missing: 4, texts: { distinct: 0, most: [] } },
-    ]);
   });
 
   it('frees a table twice', async () => {
