@@ -32,15 +32,15 @@ const WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
 const TWO_32 = 2 ** 32;
 
-/** Upper 32 bits of the product of two unsigned 32-bit words, as a signed word. */
+/** Upper 32 bits of the product of two 32-bit words taken as unsigned, as a signed word; no part of it exceeds 2³². */
 function mulHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const carry = aLow * bHigh + (middle % 0x10000);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) | 0;
+  const carry = aLow * bHigh + (middle & 0xffff);
+  return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
 /**

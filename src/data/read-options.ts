@@ -4,7 +4,10 @@ import type { ColumnChoices, ColumnKind } from './table.ts';
 
 /** How a file is to be read. */
 export interface OpenOptions extends ColumnChoices {
-  /** Kinds that a model expects, by column name: they come before what the sample says. Columns it lacks are ignored. */
+  /**
+   * Kinds that a model expects, by column name: they come before what the sample says, and no other column is read. Names that
+   * the source lacks are ignored.
+   */
   readonly expected?: ReadonlyMap<string, ColumnKind> | undefined;
   /** CSV: read the file once into memory (spilled to disk where it must), or again for every scan. Default: by its size. */
   readonly load?: boolean | undefined;
@@ -14,6 +17,7 @@ export interface ReadOptions {
   readonly load: boolean | undefined;
   /** Refuses names that the source does not have. */
   check(names: readonly string[], source: string): void;
+  /** Not to be read: left out by the user, or not what the model expects. */
   dropped(name: string): boolean;
   wanted(name: string): ColumnKind | undefined;
   /** Who asks for the kind of a column. */
@@ -34,12 +38,13 @@ export function readOptions(options: OpenOptions): ReadOptions {
       chosen.set(name, option);
     }
   const expected = options.expected ?? new Map<string, ColumnKind>();
+  const unexpected = (name: string): boolean => options.expected !== undefined && !expected.has(name) && !chosen.has(name);
   return {
     load: options.load,
     check(names, source) {
       for (const [name, option] of chosen) if (!names.includes(name)) throw unknownColumn(name, names, source, option);
     },
-    dropped: (name) => chosen.get(name) === '--drop',
+    dropped: (name) => chosen.get(name) === '--drop' || unexpected(name),
     wanted(name) {
       const option = chosen.get(name);
       return option === '--category' ? 'text' : option === '--number' ? 'number' : expected.get(name);

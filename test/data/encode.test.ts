@@ -347,6 +347,23 @@ describe('encodeRows', () => {
     });
   });
 
+  it('does not read what the model does not need, however wrong it is', async () => {
+    const encoded = await encode(csv, { target: 'y' });
+    const path = writeFile(folder, 'extra.csv', table('n,extra', [...Array.from({ length: 30_000 }, (_, i) => `${i},${i}`), '1,text']));
+    await withTable(path, { expected: expectedByModel(encoded.encoder) }, async (more) => {
+      const found = encodeRows(more, encoded.encoder, { dtype: 'f32' });
+      let rows = 0;
+      for await (const block of found.blocks) rows += block.rows;
+      expect([rows, found.missingColumns]).toEqual([30_001, ['c']]);
+    });
+    const none = writeFile(folder, 'none.csv', 'p,q\n1,2\n3,4\n');
+    await withTable(none, { expected: expectedByModel(encoded.encoder) }, async (other) => {
+      const found = encodeRows(other, encoded.encoder, { dtype: 'f32' });
+      for await (const block of found.blocks) expect(block.rows).toBe(2);
+      expect(found.missingColumns).toEqual(['n', 'c']);
+    });
+  });
+
   it('refuses text where the model had a number', async () => {
     const encoded = await encode(csv, { target: 'y' });
     const path = writeFile(folder, 'wrong.csv', 'n,c\n1,u\nx,v\n');
