@@ -8,13 +8,20 @@ import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRE
 import { axpy, dot, norm, scale, subtract } from './vectors.ts';
 
 const MEMORY = 10;
-const MAX_HALVINGS = 20;
+/** Shorter steps tried along one direction: five halvings, then eighths, down to 2⁻²⁰. */
+const MAX_SHORTER = 10;
+const HALVINGS = 5;
 /** Sufficient decrease of the objective, as a share of what the slope promises. */
 const ARMIJO = 1e-4;
 /** Where the objective is lost in noise, the slope must at least not have grown: this × the first slope. */
 const MAX_SLOPE = 0.9998;
 /** A pair is kept if sᵀy is above this × step × |slope|. */
 const LEAST_CURVATURE = 1e-6;
+/**
+ * … and yᵀM⁻¹y is below this × sᵀy: more is rounding errors along directions in which M has next to no curvature, and a few
+ * such pairs blow a direction up without bound.
+ */
+const MAX_RATIO = 1e4;
 /** Accepted points in a row without progress that mean: no more precision is to be had. */
 const MAX_STALLS = 4;
 
@@ -30,7 +37,8 @@ interface Search {
   readonly direction: Vector;
   readonly slope: number;
   readonly step: number;
-  readonly halvings: number;
+  /** Steps tried so far that were too long. */
+  readonly shorter: number;
   /** The direction is −M⁻¹g, without pairs: there is nothing left to try when it fails. */
   readonly plain: boolean;
 }
@@ -162,7 +170,7 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const direction = scale(-1, this.#inverseHessian(state, point.gradient));
     const slope = dot(problem.layout, point.gradient, direction);
     const plain = state.pairs.length === 0;
-    if (slope < 0 && Number.isFinite(slope)) return { ...state, search: { direction, slope, step: 1, halvings: 0, plain } };
+    if (slope < 0 && Number.isFinite(slope)) return { ...state, search: { direction, slope, step: 1, shorter: 0, plain } };
     return plain ? { ...state, search: undefined, done: 'precision reached' } : this.#direct({ ...state, pairs: [] }, point);
   }
 
@@ -183,7 +191,7 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     return r;
   }
 
-  /** Accepts a trial point, or halves the step. */
+  /** Accepts a trial point, or shortens the step. */
   #tried(state: LbfgsState, from: Point, search: Search, trial: Point): LbfgsState {
     const { layout } = state.problem;
     const slope = dot(layout, trial.gradient, search.direction);
@@ -191,7 +199,7 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const noise = NOISE[layout.dtype] * Math.abs(from.objective);
     const level = trial.objective <= from.objective + noise && slope <= MAX_SLOPE * Math.abs(search.slope);
     if (Number.isFinite(slope) && (trial.objective <= from.objective + promised || level)) return this.#accept(state, from, search, trial);
-    if (search.halvings < MAX_HALVINGS) return { ...state, search: { ...search, step: search.step / 2, halvings: search.halvings + 1 } };
+    if (search.shorter < MAX_SHORTER) return { ...state, search: { ...search, step: search.step / (search.shorter < HALVINGS ? 2 : 8), shorter: search.shorter + 1 } };
     return search.plain ? { ...state, search: undefined, done: 'precision reached' } : this.#direct({ ...state, pairs: [] }, from);
   }
 
@@ -200,7 +208,8 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const s = scale(search.step, search.direction);
     const y = subtract(point.gradient, from.gradient);
     const product = dot(problem.layout, s, y);
-    const kept = product > LEAST_CURVATURE * search.step * Math.abs(search.slope);
+    const spread = 2 * this.#gap(state, { ...point, gradient: y });
+    const kept = product > LEAST_CURVATURE * search.step * Math.abs(search.slope) && spread < MAX_RATIO * product;
     const pairs = kept ? [...state.pairs.slice(-(MEMORY - 1)), { s, y, product }] : state.pairs;
     const gap = this.#gap(state, point);
     const best = state.best as Best;
