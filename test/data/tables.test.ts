@@ -172,6 +172,23 @@ describe('Parquet', () => {
     expect((await rowsOf(path)).names).toEqual(['a "b"', '😀']);
   });
 
+  it('keeps row order over row groups and threads', async () => {
+    const path = await writeParquet(join(folder, 'groups.parquet'), 'SELECT i, i % 3 AS k FROM range(400000) r(i)');
+    await withTable(path, {}, async (table) => {
+      let next = 0;
+      let wrong = 0;
+      for await (const batch of table.scan([0])) {
+        const [values] = batch.columns;
+        if (values?.kind !== 'number') throw new Error('kind');
+        for (let i = 0; i < batch.rows; i += 1) {
+          if (values.values[i] !== next) wrong += 1;
+          next += 1;
+        }
+      }
+      expect([next, wrong]).toEqual([400_000, 0]);
+    });
+  });
+
   it('has codes of one, two and four bytes', async () => {
     for (const size of [3, 300, 70_000]) {
       const path = await writeParquet(
