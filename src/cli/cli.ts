@@ -29,7 +29,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
   } catch (error) {
     if (shown.length > 0) await terminal.out.write(shown.join(''));
-    else exitCode = await fail(error, argv, terminal);
+    else exitCode = await fail(error, argv, program, terminal);
   }
   return exitCode;
 }
@@ -47,9 +47,11 @@ function dress(program: Command, { out }: Terminal, shown: string[]): void {
       .configureHelp({ styleTitle: (text) => out.style.bold(text) });
 }
 
-async function fail(error: unknown, argv: readonly string[], terminal: Terminal): Promise<number> {
+async function fail(error: unknown, argv: readonly string[], program: Command, terminal: Terminal): Promise<number> {
   const { out, err, env, version } = terminal;
-  const failure = failureOf(error, { debug: (env.PARAGRAD_DEBUG ?? '') !== '', version });
+  const known = failureOf(error, { debug: (env.PARAGRAD_DEBUG ?? '') !== '', version });
+  const command = program.commands.some((each) => each.name() === argv[0] && each.name() !== 'help') ? ` ${argv[0]}` : '';
+  const failure = known.exitCode === 2 ? { ...known, hint: `paragrad${command} --help shows what can be given` } : known;
   await err.write(failureText(failure, err.isTerminal ? textWidth(err) : undefined, err.style));
   if (argv.includes('--json')) await out.write(json(failureObject(failure)));
   return failure.exitCode;

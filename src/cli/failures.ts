@@ -42,6 +42,7 @@ function stackOf(error: unknown): string {
 function usageFailure(error: CommanderError): Failure {
   const message = error.message
     .replace(/^error: /u, '')
-    .replace(/\n\((Did you mean .*)\)$/su, (_, hint: string) => ` (${hint.replace(/^D/u, 'd')})`);
+    .replace(/\n\((Did you mean .*)\)$/su, (_, hint: string) => ` (${hint.replace(/^D/u, 'd')})`)
+    .replace(/\.$/u, '');
   return { code: 'PARAGRAD_USAGE', message, place: {}, exitCode: 2 };
 }

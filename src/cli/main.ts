@@ -11,12 +11,14 @@ function streamOf(stream: NodeJS.WriteStream): Stream {
     if (error.code !== 'EPIPE') throw error;
     process.exit();
   });
+  const isTerminal = stream.isTTY === true && process.env.TERM !== 'dumb';
   return {
-    isTerminal: stream.isTTY === true,
+    isTerminal,
     get columns() {
-      return stream.isTTY ? stream.columns : undefined;
+      return isTerminal ? stream.columns : undefined;
     },
-    style: styleFor(stream.isTTY === true, process.env),
+    style: styleFor(isTerminal, process.env),
+    writable: stream,
     write: (text) => new Promise((resolve) => stream.write(text, () => resolve())),
   };
 }

@@ -3,7 +3,6 @@ import type { TrainOptions } from '../run/types.ts';
 import { collect, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
 
 export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'signal' | 'onEvent'> & {
-  readonly target: string;
   readonly timeLimit?: number;
   readonly json?: boolean;
 };
@@ -82,7 +81,7 @@ function addTrain(program: Command, handlers: Handlers): void {
   group(
     train,
     'Data:',
-    option('--target <column>', 'the column to predict (needed)').makeOptionMandatory(),
+    option('--target <column>', 'the column to predict (needed)'),
     ...COLUMNS(),
     POSITIVE(),
     ...SPLIT(),
@@ -135,7 +134,7 @@ function addTrain(program: Command, handlers: Handlers): void {
     'paragrad train houses.csv --target price',
     'paragrad train houses.csv --target price --drop id --category zip --out model',
     'paragrad train clicks.csv --target clicked --positive yes --workers 2 --time-limit 5m',
-    'paragrad train houses.csv --target price --explain --optimizer gradient-descent --learning-rate 0.1',
+    'paragrad train houses.csv --target price --workers 2 --explain',
   );
   train.action((file: string, flags: TrainFlags) => handlers.train(file, flags));
 }
@@ -184,6 +183,16 @@ function addInspect(program: Command, handlers: Handlers): void {
   inspect.action((path: string, flags: InspectFlags) => handlers.inspect(path, flags));
 }
 
+/** `help` and `help train`; a misspelt command gets the same suggestion as anywhere else. */
+function addHelp(program: Command): void {
+  const help = program.command('help').argument('[command]').summary('show the help of a command').addHelpOption(HELP().hideHelp());
+  help.action(async (name: string | undefined) => {
+    const found = name === undefined ? program : program.commands.find((command) => command.name() === name);
+    if (found === undefined) await program.parseAsync([name as string], { from: 'user' });
+    else found.help();
+  });
+}
+
 /** The command line: every command, option and text of the help. Errors are thrown, nothing ends the process. */
 export function createProgram(version: string, handlers: Handlers): Command {
   const program = new Command('paragrad');
@@ -191,11 +200,12 @@ export function createProgram(version: string, handlers: Handlers): Command {
     .description('Parallel gradient descent: the same bits from every number of workers, split and engine.')
     .version(version, '-v, --version', 'show the version')
     .addHelpOption(HELP())
-    .helpCommand('help [command]', 'show the help of a command')
+    .helpCommand(false)
     .exitOverride();
   addTrain(program, handlers);
   addPredict(program, handlers);
   addInspect(program, handlers);
+  addHelp(program);
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');
   return program;
 }

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Style } from './format/style.ts';
 
 /** What a command sees of the world: two streams, their looks, and the environment. */
@@ -15,7 +16,9 @@ export interface Stream {
   /** Cells in a line; undefined where it is no terminal. */
   readonly columns: number | undefined;
   readonly style: Style;
-  /** Resolves when more may be written. */
+  /** Where rows go that are too many for one text. */
+  readonly writable: Writable;
+  /** Resolves when the text has been handed on. */
   write(text: string): Promise<void>;
 }
 

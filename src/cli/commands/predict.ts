@@ -1,4 +1,3 @@
-import process from 'node:process';
 import type { FittedModel } from '../../run/model.ts';
 import type { PredictReport } from '../../run/predict.ts';
 import { json } from '../format/json.ts';
@@ -40,7 +39,7 @@ async function predictCsv(
   // Rows and a progress line on the same terminal would write over each other.
   if (out === undefined && terminal.out.isTerminal) progress.end();
   const onRows = (rows: number): void => (out === undefined && terminal.out.isTerminal ? undefined : progress.rows(rows));
-  const summary = await predictFile(model, file, { to: out ?? process.stdout, signal, onRows });
+  const summary = await predictFile(model, file, { to: out ?? terminal.out.writable, signal, onRows });
   progress.end();
   for (const remark of predictRemarks(summary)) progress.note(remark);
   if (out !== undefined) await terminal.out.write(flags.json === true ? json(summary) : `${predictResult(summary, terminal.out.style)}\n`);

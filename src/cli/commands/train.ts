@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { ParagradError } from '../../errors.ts';
 import type { TrainedRun } from '../../run/train.ts';
 import type { RunSummary } from '../../run/types.ts';
 import { firstStepSection, planSection, updateSection } from '../format/explain.ts';
@@ -13,7 +14,12 @@ import type { Terminal } from '../terminal.ts';
 /** `paragrad train`. @returns the exit code */
 export async function trainCommand(file: string, flags: TrainFlags, terminal: Terminal): Promise<number> {
   const { json: asJson = false, timeLimit, ...options } = flags;
-  const out = flags.out ?? freeName(defaultOut(flags.target, new Date()));
+  const { target } = flags;
+  if (target === undefined)
+    throw new ParagradError('PARAGRAD_USAGE', '--target is missing: name the column to predict (paragrad inspect FILE shows the columns)', {
+      place: { option: '--target' },
+    });
+  const out = flags.out ?? freeName(defaultOut(target, new Date()));
   const progress = new LiveProgress(terminal);
   try {
     const { train } = await import('../../run/train.ts');

@@ -1,5 +1,5 @@
 import type { PlanSummary, RunSummary } from '../../run/types.ts';
-import { alignPoints, bytes, count, short, signed, significant } from './numbers.ts';
+import { alignPoints, bytes, count, short, signed } from './numbers.ts';
 import { optimizerName } from './outcome.ts';
 import type { Style } from './style.ts';
 import { section, table } from './table.ts';
@@ -88,7 +88,7 @@ export function firstStepSection(step: FirstStep, names: readonly string[], styl
   const workers = step.partials.length <= WORKERS_SHOWN ? step.partials.map((_, i) => i) : [0, 1, 2, -1, step.partials.length - 1];
   const right = { align: 'right' } as const;
   const numbers = (values: readonly (number | undefined)[]): string[] =>
-    alignPoints(values.map((value) => (value === undefined ? '·' : significant(value, 6))));
+    alignPoints(values.map((value) => (value === undefined ? '·' : short(value, 6))));
   const cells = [
     ...workers.map((i) => (i < 0 ? shown.map(() => '…') : numbers(shown.map(({ parts }) => parts[i])))),
     numbers(shown.map(({ sum }) => sum)),
@@ -124,9 +124,9 @@ export function updateSection(
       style.bold('Update') + style.dim(`  ${optimizerName(optimizer)}; in numbers with --optimizer gradient-descent --learning-rate 0.01`),
     ];
   const shown = coordinatesOf(step, names);
-  const olds = alignPoints(shown.map(({ weight }) => significant(weight, 6)));
-  const gradients = alignPoints(shown.map(({ gradient }) => significant(gradient, 6)));
-  const news = alignPoints(shown.map(({ weight, gradient }) => signed(significant(weight - rate * gradient, 6))));
+  const olds = alignPoints(shown.map(({ weight }) => short(weight, 6)));
+  const gradients = alignPoints(shown.map(({ gradient }) => short(gradient, 6)));
+  const news = alignPoints(shown.map(({ weight, gradient }) => signed(short(weight - rate * gradient, 6))));
   const rows = shown.map(({ name }, k) => [name, olds[k] as string, `- ${short(rate, 6)} × ${gradients[k]}`, `= ${news[k]}`]);
   return section('Update', 'weight - learning rate × gradient = new weight', table([{}, { align: 'right' }, {}, {}], rows, style), style);
 }

@@ -49,7 +49,7 @@ export function bytes(value: number): string {
     scaled /= 1000;
     unit += 1;
   }
-  return `${unit === 0 || scaled >= 99.5 ? count(Math.round(scaled)) : short(scaled, 2)} ${BYTE_UNITS[unit]}`;
+  return `${unit === 0 || scaled >= 99.5 ? count(Math.round(scaled)) : significant(scaled, 2)} ${BYTE_UNITS[unit]}`;
 }
 
 const RATE_UNITS: readonly [number, string][] = [
@@ -62,7 +62,7 @@ const RATE_UNITS: readonly [number, string][] = [
 export function rate(value: number): string {
   if (!Number.isFinite(value) || value < 0) return '–';
   for (const [size, unit] of RATE_UNITS) if (value >= size * 0.9995) return `${significant(value / size, 3)}${unit}`;
-  return `${count(Math.round(value))} `;
+  return count(Math.round(value));
 }
 
 /** 0.042 s, 3.2 s, 12 min 5 s, 2 h 3 min. */

@@ -2,9 +2,14 @@ import type { RunSummary } from '../../run/types.ts';
 import { percent, significant } from './numbers.ts';
 import { plural } from './text.ts';
 
-/** The relative gap: how much is left to gain, as a part of what was gained so far. NaN where nothing was gained. */
-export function relativeGap(gap: number | null, nullLoss: number, loss: number): number {
-  return gap === null || !(nullLoss > loss) ? Number.NaN : gap / (nullLoss - loss);
+/** What is left to gain, as a part of all that there is to gain. NaN where that is not known. */
+export function partLeft(gap: number | null, nullLoss: number, loss: number): number {
+  return gap === null || !(nullLoss > loss) ? Number.NaN : gap / (nullLoss - loss + gap);
+}
+
+/** A part as it is shown: 45.3 %, 0.32 %, 3.2e-7. */
+export function gapText(left: number): string {
+  return left < 1e-3 ? significant(left, 2) : percent(left);
 }
 
 const OPTIMIZERS: Readonly<Record<string, string>> = {
@@ -24,12 +29,8 @@ export function modelName(model: 'linear' | 'logistic'): string {
 /** Why the run ended, in a sentence. */
 export function endedBecause(summary: Pick<RunSummary, 'reason' | 'passes' | 'gap' | 'nullLoss' | 'loss' | 'dtype'>): string {
   const passes = plural(summary.passes, 'pass', 'passes');
-  const left = relativeGap(summary.gap, summary.nullLoss, summary.loss);
-  const gap = Number.isNaN(left)
-    ? ''
-    : left < 1e-3
-      ? ` (gap ${significant(left, 2)})`
-      : ` (about ${percent(left)} of the gain is still to come)`;
+  const left = partLeft(summary.gap, summary.nullLoss, summary.loss);
+  const gap = Number.isNaN(left) ? '' : left < 1e-3 ? ` (gap ${gapText(left)})` : ` (about ${percent(left)} of the gain was still to come)`;
   switch (summary.reason) {
     case 'converged':
       return `converged after ${passes}${gap}`;

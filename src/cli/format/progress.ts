@@ -1,6 +1,7 @@
 import type { PlanSummary, RunEvent } from '../../run/types.ts';
 import { bytes, count, rate, seconds, significant } from './numbers.ts';
-import { relativeGap } from './outcome.ts';
+import { gapText, partLeft } from './outcome.ts';
+import { plural } from './text.ts';
 
 /** What the progress line knows: made from events, nothing else. */
 export interface ProgressState {
@@ -35,15 +36,15 @@ export function progressLine(state: ProgressState, elapsedMs: number): string {
   const time = seconds(elapsedMs / 1000);
   if (state.phase === 'opening') return ['opening', time].join('   ');
   if (state.phase !== 'training')
-    return [state.phase === 'statistics' ? 'reading' : 'encoding', `${count(state.rows)} rows`, time].join('   ');
+    return [state.phase === 'statistics' ? 'reading' : 'encoding', plural(state.rows, 'row'), time].join('   ');
   const { step, plan } = state;
   if (step === undefined || plan === undefined) return ['training', 'starting', time].join('   ');
   const parts = ['training', `pass ${count(step.passes)}`, `loss ${significant(step.objective, 6)}`];
-  const gap = relativeGap(step.gap, step.nullLoss, step.objective);
-  if (!Number.isNaN(gap)) parts.push(`gap ${significant(gap, 2)}`);
+  const gap = partLeft(step.gap, step.nullLoss, step.objective);
+  if (!Number.isNaN(gap)) parts.push(`gap ${gapText(gap)}`);
   if (step.atMs > 0 && step.passes > 0) {
     const perSecond = (step.passes * 1000) / step.atMs;
-    parts.push(`${rate(perSecond * plan.rows)}rows/s`, `${bytes(perSecond * passBytes(plan))}/s`);
+    parts.push(`${rate(perSecond * plan.rows)} rows/s`, `${bytes(perSecond * passBytes(plan))}/s`);
   }
   return [...parts, time].join('   ');
 }

@@ -14,7 +14,7 @@ const same = (text: string): string => text;
 export const PLAIN: Style = { bold: same, dim: same, red: same };
 export const COLOUR: Style = { bold: sgr(1, 22), dim: sgr(2, 22), red: sgr(31, 39) };
 
-/** Colour on a terminal, unless NO_COLOR (https://no-color.org) or a terminal without abilities says otherwise. */
+/** Colour on a terminal, unless NO_COLOR (https://no-color.org) says otherwise. */
 export function styleFor(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Style {
-  return isTerminal && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' ? COLOUR : PLAIN;
+  return isTerminal && (env.NO_COLOR ?? '') === '' ? COLOUR : PLAIN;
 }
