@@ -85,7 +85,8 @@ function checkCover(parts: readonly Placed[], leaves: number, begin: number, end
     covered = part.endLeaf;
     previous = part;
   }
-  if (covered < leaves) throw wrongTree(previous?.rank ?? 0, `incomplete tree: leaf ${covered} of ${leaves} came from no rank for elements [${begin}, ${end})`);
+  if (covered < leaves)
+    throw wrongTree(previous?.rank ?? 0, `incomplete tree: leaf ${covered} of ${leaves} came from no rank for elements [${begin}, ${end})`);
 }
 
 /** The program that adds an exact cover of the leaves in tree order. A child without leaves adds nothing. */

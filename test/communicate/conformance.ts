@@ -17,12 +17,28 @@ function expectBits(sums: Elements | undefined, expected: Elements): void {
 
 function reduceCalls(c: Case, control: 0 | 1 | 2 = 0): Call[] {
   const shape = { length: c.length, leaves: c.leaves };
-  return partsOf(c).map((parts, rank): Call => ({ do: 'allReduce', shape, parts, into: newElements(c.width, c.length).fill(NaN) as Elements, control: rank === 0 ? control : 0 }));
+  return partsOf(c).map(
+    (parts, rank): Call => ({
+      do: 'allReduce',
+      shape,
+      parts,
+      into: newElements(c.width, c.length).fill(NaN) as Elements,
+      control: rank === 0 ? control : 0,
+    }),
+  );
 }
 
 /** A case that rows, columns or a grid of `size` ranks split evenly. */
 function evenCase(size: number, length: number, leaves: number, rows = size, width: 4 | 8 = 8): Case {
-  return { length, leaves, width, leafBorders: evenBorders(leaves, rows), elementBorders: evenBorders(length, size / rows), missing: new Set(), seed: 1 };
+  return {
+    length,
+    leaves,
+    width,
+    leafBorders: evenBorders(leaves, rows),
+    elementBorders: evenBorders(length, size / rows),
+    missing: new Set(),
+    seed: 1,
+  };
 }
 
 function cases(size: number): fc.Arbitrary<Case> {
@@ -44,16 +60,27 @@ function cases(size: number): fc.Arbitrary<Case> {
         width: fc.constant(width),
         leafBorders: borders(leaves, rows),
         elementBorders: borders(length, size / rows),
-        missing: fc.oneof(fc.constant(new Set<number>()), fc.uniqueArray(fc.nat(20)).map((list) => new Set(list))),
+        missing: fc.oneof(
+          fc.constant(new Set<number>()),
+          fc.uniqueArray(fc.nat(20)).map((list) => new Set(list)),
+        ),
         seed: fc.constant(seed),
       }),
     );
 }
 
-type Operation = { kind: 'reduce'; of: Case; control: 0 | 1 | 2 } | { kind: 'gather'; lengths: number[] } | { kind: 'broadcast'; root: number; length: number } | { kind: 'barrier' };
+type Operation =
+  | { kind: 'reduce'; of: Case; control: 0 | 1 | 2 }
+  | { kind: 'gather'; lengths: number[] }
+  | { kind: 'broadcast'; root: number; length: number }
+  | { kind: 'barrier' };
 
 function operations(size: number): fc.Arbitrary<Operation[]> {
-  const reduce = fc.record({ kind: fc.constant('reduce' as const), of: cases(size), control: fc.constantFrom(0 as const, 1 as const, 2 as const) });
+  const reduce = fc.record({
+    kind: fc.constant('reduce' as const),
+    of: cases(size),
+    control: fc.constantFrom(0 as const, 1 as const, 2 as const),
+  });
   const lengths = fc.oneof(fc.nat(9), fc.constantFrom(1024, 1025, 3000));
   const other = fc.oneof(
     fc.record({ kind: fc.constant('gather' as const), lengths: fc.array(lengths, { minLength: size, maxLength: size }) }),
@@ -75,7 +102,11 @@ function callsOf(operation: Operation, size: number): Call[] {
     case 'gather':
       return ranks.map((rank) => ({ do: 'allGather', bytes: pattern(rank, operation.lengths[rank] as number) }));
     case 'broadcast':
-      return ranks.map((rank) => ({ do: 'broadcast', root: operation.root, bytes: rank === operation.root ? pattern(rank, operation.length) : undefined }));
+      return ranks.map((rank) => ({
+        do: 'broadcast',
+        root: operation.root,
+        bytes: rank === operation.root ? pattern(rank, operation.length) : undefined,
+      }));
     default:
       return ranks.map(() => ({ do: 'barrier' }));
   }
@@ -115,10 +146,15 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
         fc.integer({ min: 1, max: 7 }).chain((size) => fc.record({ size: fc.constant(size), list: operations(size) })),
         async ({ size, list }) => {
           // A second time, so that what was remembered of the first is used; with other values and missing nodes.
-          const again = list.map((o): Operation => (o.kind === 'reduce' ? { ...o, of: { ...o.of, seed: o.of.seed + 1, missing: new Set([o.of.seed % 5]) } } : o));
+          const again = list.map(
+            (o): Operation => (o.kind === 'reduce' ? { ...o, of: { ...o.of, seed: o.of.seed + 1, missing: new Set([o.of.seed % 5]) } } : o),
+          );
           const all = [...list, ...again, ...list];
           const perOperation = all.map((operation) => callsOf(operation, size));
-          const reports = await host.run([...Array(size).keys()].map((rank) => perOperation.map((calls) => calls[rank] as Call)), { slabBytes: 1024 });
+          const reports = await host.run(
+            [...Array(size).keys()].map((rank) => perOperation.map((calls) => calls[rank] as Call)),
+            { slabBytes: 1024 },
+          );
           for (const outcomes of reports) {
             expect(outcomes.length).toBe(all.length);
             for (const [i, operation] of all.entries()) check(operation, outcomes[i] as Outcome);
@@ -132,7 +168,10 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
     test.each([1, 2, 3, 4, 7])('%d ranks: whole numbers, whose sum is known in closed form', async (size) => {
       for (const length of [1, 100, 10_001]) {
         const c = { ...evenCase(size, length, 13), value: (leaf: number, element: number) => leaf + 13 * element };
-        for (const [outcome] of await host.run(reduceCalls(c).map((call) => [call]), { slabBytes: 4096 })) {
+        for (const [outcome] of await host.run(
+          reduceCalls(c).map((call) => [call]),
+          { slabBytes: 4096 },
+        )) {
           const wrong = (outcome?.sums ?? []).findIndex((sum, element) => sum !== (13 * 12) / 2 + 13 * 13 * element);
           expect({ length: outcome?.sums?.length, wrong }).toEqual({ length, wrong: -1 });
         }
@@ -141,12 +180,19 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
 
     test('several groups side by side in one worker', async () => {
       // A 2 × 2 grid: rows {0, 1} and {2, 3}, columns {0, 2} and {1, 3}, and all.
-      const groups = [[0, 1, 2, 3], [0, 1], [2, 3], [0, 2], [1, 3]];
+      const groups = [
+        [0, 1, 2, 3],
+        [0, 1],
+        [2, 3],
+        [0, 2],
+        [1, 3],
+      ];
       const of = (group: number, seed: number): Case => ({ ...evenCase((groups[group] as number[]).length, 700, 9), seed });
       const order = [1, 2, 0, 3, 4, 0, 2, 1, 1];
       const calls: Call[][] = [[], [], [], []];
       order.forEach((group, i) => {
-        for (const [rank, call] of reduceCalls(of(group, i)).entries()) calls[(groups[group] as number[])[rank] as number]?.push({ ...call, group });
+        for (const [rank, call] of reduceCalls(of(group, i)).entries())
+          calls[(groups[group] as number[])[rank] as number]?.push({ ...call, group });
       });
       const reports = await host.run(calls, { groups });
       for (const [member, outcomes] of reports.entries()) {
@@ -174,15 +220,27 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
         type Change = (parts: readonly Part<Elements>[], rank: number) => readonly Part<Elements>[];
         const wrong: [string, Change][] = [
           ['incomplete', (parts, rank) => (rank === 1 ? [] : parts)],
-          ['incomplete for some elements', (parts, rank) => (rank === 1 ? [{ ...(parts[0] as Part), end: 5, values: values.subarray(0, 5) }] : parts)],
+          [
+            'incomplete for some elements',
+            (parts, rank) => (rank === 1 ? [{ ...(parts[0] as Part), end: 5, values: values.subarray(0, 5) }] : parts),
+          ],
           ['doubled', (parts, rank) => (rank === 2 ? [...parts, ...parts] : parts)],
           ['doubled inside another node', (parts, rank) => (rank === 0 ? [...parts, whole(0, 4)] : parts)],
           ['foreign level', (parts, rank) => (rank === 0 ? [...parts, whole(4, 0)] : parts)],
           ['foreign index', (parts, rank) => (rank === 2 ? [...parts, whole(0, 6)] : parts)],
           ['not a number', (parts, rank) => (rank === 2 ? [...parts, whole(NaN, 0.5)] : parts)],
-          ['elements outside', (parts, rank) => (rank === 1 ? [...parts, { node: { level: 0, index: 0 }, begin: length, end: length + 1, values: new Float64Array(1) }] : parts)],
+          [
+            'elements outside',
+            (parts, rank) =>
+              rank === 1
+                ? [...parts, { node: { level: 0, index: 0 }, begin: length, end: length + 1, values: new Float64Array(1) }]
+                : parts,
+          ],
           ['values too short', (parts, rank) => (rank === 1 ? parts.map((part) => ({ ...part, values: values.subarray(1) })) : parts)],
-          ['values of another type', (parts, rank) => (rank === 1 ? parts.map((part) => ({ ...part, values: new Float32Array(length) })) : parts)],
+          [
+            'values of another type',
+            (parts, rank) => (rank === 1 ? parts.map((part) => ({ ...part, values: new Float32Array(length) })) : parts),
+          ],
         ];
         test.each(wrong)('%s', async (_, change) => {
           const calls = reduceCalls(good()).map((call, rank): Call[] => {
@@ -195,22 +253,32 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
           }
         });
 
-        test.each([{ length: length + 1 }, { leaves: 7 }, { width: 4 as const }, { length: 10_000 }])('another shape on one rank: %o', async (other) => {
-          const changed = { ...good(), ...other, elementBorders: [0, other.length ?? length] };
-          const calls = reduceCalls(good()).map((call, rank): Call[] => [rank === 1 ? (reduceCalls(changed)[1] as Call) : call, { do: 'barrier' }]);
-          for (const outcomes of await host.run(calls)) expect(outcomes.map(({ error }) => error?.code)).toEqual(['PARAGRAD_TREE', undefined]);
-        });
+        test.each([{ length: length + 1 }, { leaves: 7 }, { width: 4 as const }, { length: 10_000 }])(
+          'another shape on one rank: %o',
+          async (other) => {
+            const changed = { ...good(), ...other, elementBorders: [0, other.length ?? length] };
+            const calls = reduceCalls(good()).map((call, rank): Call[] => [
+              rank === 1 ? (reduceCalls(changed)[1] as Call) : call,
+              { do: 'barrier' },
+            ]);
+            for (const outcomes of await host.run(calls))
+              expect(outcomes.map(({ error }) => error?.code)).toEqual(['PARAGRAD_TREE', undefined]);
+          },
+        );
       });
 
     test('another generation, another step or another operation is refused by all, for good', async () => {
       const barriers: Call[][] = [0, 1, 2].map(() => [{ do: 'barrier' }, { do: 'barrier' }]);
-      const mixed: Call[][] = barriers.map((calls, rank) => (rank === 1 ? [{ do: 'allGather', bytes: new Uint8Array(3) }, { do: 'barrier' }] : calls));
+      const mixed: Call[][] = barriers.map((calls, rank) =>
+        rank === 1 ? [{ do: 'allGather', bytes: new Uint8Array(3) }, { do: 'barrier' }] : calls,
+      );
       const reports = [
         ...(await host.run(barriers, { generations: [1, 1, 0] })),
         ...(await host.run(barriers, { steps: [0, 1, 0] })),
         ...(await host.run(mixed)),
       ];
-      for (const outcomes of reports) expect(outcomes.map(({ error }) => error?.code)).toEqual(['PARAGRAD_GENERATION', 'PARAGRAD_GENERATION']);
+      for (const outcomes of reports)
+        expect(outcomes.map(({ error }) => error?.code)).toEqual(['PARAGRAD_GENERATION', 'PARAGRAD_GENERATION']);
     });
 
     test('a rank that never comes: the others name it after their deadline', async () => {
@@ -229,7 +297,14 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
 
     test.each(['die', 'close'] as const)('a rank that is gone (%s): the others hear of it long before their deadline', async (how) => {
       const call: Call = { do: 'barrier' };
-      const reports = await host.run([[call, call, call], [call, call, call], [call, { do: how }]], { timeoutMs: 600_000 });
+      const reports = await host.run(
+        [
+          [call, call, call],
+          [call, call, call],
+          [call, { do: how }],
+        ],
+        { timeoutMs: 600_000 },
+      );
       for (const rank of [0, 1]) {
         expect(reports[rank]?.map(({ error }) => error?.code)).toEqual([undefined, 'PARAGRAD_PEER_LOST', 'PARAGRAD_PEER_LOST']);
         expect(reports[rank]?.[1]?.error?.rank).toBe(2);

@@ -3,7 +3,13 @@ import { type ErrorCode, ParagradError } from '../../src/errors.ts';
 
 /** What a rank is to do, as plain data: the same for ranks in one thread and in workers. */
 export type Call = { readonly group?: number } & (
-  | { readonly do: 'allReduce'; readonly shape: ReduceShape; readonly parts: readonly Part<Elements>[]; readonly into: Elements; readonly control?: ControlWord }
+  | {
+      readonly do: 'allReduce';
+      readonly shape: ReduceShape;
+      readonly parts: readonly Part<Elements>[];
+      readonly into: Elements;
+      readonly control?: ControlWord;
+    }
   | { readonly do: 'allGather'; readonly bytes: Uint8Array }
   | { readonly do: 'broadcast'; readonly bytes: Uint8Array | undefined; readonly root: number }
   | { readonly do: 'barrier' }

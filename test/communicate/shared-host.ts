@@ -48,7 +48,12 @@ export async function sharedHost(): Promise<Host> {
     async run(calls, options = {}) {
       const groups = (options.groups ?? [calls.map((_, member) => member)]).map((members) => ({
         members,
-        handle: createSharedCollective({ size: members.length, workers: calls.length, timeoutMs: options.timeoutMs ?? 20_000, ...(options.slabBytes === undefined ? {} : { slabBytes: options.slabBytes }) }),
+        handle: createSharedCollective({
+          size: members.length,
+          workers: calls.length,
+          timeoutMs: options.timeoutMs ?? 20_000,
+          ...(options.slabBytes === undefined ? {} : { slabBytes: options.slabBytes }),
+        }),
       }));
       return Promise.all(
         calls.map((script, member) => {

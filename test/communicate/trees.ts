@@ -20,7 +20,7 @@ export function newElements(width: 4 | 8, length: number): Elements {
 }
 
 /** Values of very different size and sign, −0 among them, so that another order gives other bits. */
-function valueOf(seed: number, leaf: number, element: number): number {
+function leafValue(seed: number, leaf: number, element: number): number {
   let h = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(leaf + 1, 0xc2b2ae35) ^ Math.imul(element + 1, 0x27d4eb2f);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
   h ^= h >>> 13;
@@ -33,7 +33,9 @@ export function sumOf(c: Case, node: NodeId, begin = 0, end = c.length): Element
   if (first >= last) return undefined;
   if (node.level === 0) {
     if (c.missing.has(node.index)) return undefined;
-    return newElements(c.width, end - begin).map((_, i) => (c.value ?? ((l, e) => valueOf(c.seed, l, e)))(node.index, begin + i)) as Elements;
+    return newElements(c.width, end - begin).map((_, i) =>
+      (c.value ?? ((l, e) => leafValue(c.seed, l, e)))(node.index, begin + i),
+    ) as Elements;
   }
   const left = sumOf(c, { level: node.level - 1, index: node.index * 2 }, begin, end);
   const right = sumOf(c, { level: node.level - 1, index: node.index * 2 + 1 }, begin, end);

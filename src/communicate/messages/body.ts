@@ -70,9 +70,16 @@ export function partsBody({ geometry, control, values }: ReceivedParts): { piece
 /** Reads a body of parts; undefined when it is malformed. */
 export function readParts(body: Uint8Array): ReceivedParts | undefined {
   if (body.length < HEAD * 8) return undefined;
-  const [length, leaves, bytesPerElement, control, count] = elementsOf(body, 0, HEAD, 8) as unknown as [number, number, number, ControlWord, number];
+  const [length, leaves, bytesPerElement, control, count] = elementsOf(body, 0, HEAD, 8) as unknown as [
+    number,
+    number,
+    number,
+    ControlWord,
+    number,
+  ];
   const valuesAt = (HEAD + count * NUMBERS_PER_PART) * 8;
-  if (!(Number.isSafeInteger(count) && count >= 0 && valuesAt <= body.length) || (bytesPerElement !== 4 && bytesPerElement !== 8)) return undefined;
+  if (!(Number.isSafeInteger(count) && count >= 0 && valuesAt <= body.length) || (bytesPerElement !== 4 && bytesPerElement !== 8))
+    return undefined;
   const numbers = elementsOf(body, HEAD * 8, count * NUMBERS_PER_PART, 8);
   const fields = new Float64Array(count * FIELDS_PER_PART);
   const values: (Elements | undefined)[] = [];

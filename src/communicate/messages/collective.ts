@@ -4,8 +4,8 @@ import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } fr
 import { brokenChannel, isSurvivable } from '../failures.ts';
 import { checkValues, FIELDS_PER_PART, type Geometry, GeometryBook } from '../geometry.ts';
 import { Reducer, sourcesFor } from '../reduce.ts';
-import { checkShapes, ScheduleCache, segmentBegin, SMALL_BYTES } from '../schedule.ts';
-import { bytesOf, cutParts, elementsOf, errorBody, partsBody, readParts, type ReceivedParts } from './body.ts';
+import { checkShapes, ScheduleCache, SMALL_BYTES, segmentBegin } from '../schedule.ts';
+import { bytesOf, cutParts, elementsOf, errorBody, partsBody, type ReceivedParts, readParts } from './body.ts';
 import { type Answer, KIND, Links } from './links.ts';
 
 export interface MessageOptions {
@@ -61,7 +61,10 @@ class MessageCollective implements Collective {
   allGather(bytes: Uint8Array): Promise<Uint8Array[]> {
     return this.#operation(async (step) => {
       const { peers } = this.#links;
-      const [, answers] = await Promise.all([this.#links.sendAll(KIND.gather, step, [bytes], bytes.length), this.#links.receive(peers, KIND.gather, step)]);
+      const [, answers] = await Promise.all([
+        this.#links.sendAll(KIND.gather, step, [bytes], bytes.length),
+        this.#links.receive(peers, KIND.gather, step),
+      ]);
       return Array.from({ length: this.size }, (_, rank) => (rank === this.rank ? bytes.slice() : bodyOf(answers, rank)));
     });
   }
@@ -113,13 +116,23 @@ class MessageCollective implements Collective {
     return done;
   }
 
-  async #reduce(step: number, shape: ReduceShape, parts: readonly Part<Elements>[], into: Elements, control: ControlWord): Promise<ControlWord> {
+  async #reduce(
+    step: number,
+    shape: ReduceShape,
+    parts: readonly Part<Elements>[],
+    into: Elements,
+    control: ControlWord,
+  ): Promise<ControlWord> {
     const { length } = shape;
     const isSmall = length * into.BYTES_PER_ELEMENT <= SMALL_BYTES;
     const beginOf = (rank: number): number => (isSmall ? 0 : segmentBegin(length, rank, this.size));
     const endOf = (rank: number): number => (isSmall ? length : segmentBegin(length, rank + 1, this.size));
     const cut = (rank: number): ReceivedParts => cutParts(shape, into.BYTES_PER_ELEMENT, parts, control, beginOf(rank), endOf(rank));
-    const received = await this.#exchangeParts(step, caught(() => checkValues(this.rank, shape, parts, into)), cut);
+    const received = await this.#exchangeParts(
+      step,
+      caught(() => checkValues(this.rank, shape, parts, into)),
+      cut,
+    );
     // What was refused until here was refused by all; a tree of one segment is wrong for its owner only, who must tell.
     const refusal = caught(() => this.#add(received, beginOf(this.rank), endOf(this.rank), into));
     if (!isSmall) await this.#exchangeSums(step, length, into, refusal);
@@ -202,6 +215,10 @@ function bodyOf(answers: Map<number, Answer>, peer: number): Uint8Array {
 }
 
 /** Rank `rank`'s end of a group whose other ranks are reached by `channels`, by rank (undefined for itself). */
-export function createMessageCollective(rank: number, channels: readonly (Channel | undefined)[], options: MessageOptions = {}): Collective {
+export function createMessageCollective(
+  rank: number,
+  channels: readonly (Channel | undefined)[],
+  options: MessageOptions = {},
+): Collective {
   return new MessageCollective(rank, channels, options);
 }

@@ -3,10 +3,10 @@ import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } fr
 import { isSurvivable, outOfStep, wrongTree } from '../failures.ts';
 import { checkValues, FIELDS_PER_PART, type Geometry, GeometryBook, geometryOf } from '../geometry.ts';
 import { copy, Reducer } from '../reduce.ts';
-import { ScheduleCache, segmentBegin, SMALL_BYTES } from '../schedule.ts';
+import { ScheduleCache, SMALL_BYTES, segmentBegin } from '../schedule.ts';
 import { Barrier } from './barrier.ts';
 import { barrierOf, reportLost, type SharedHandle, type Slab, slabsOf } from './memory.ts';
-import { placementOf, type Placement, place, windowEnd, writeParts } from './placement.ts';
+import { type Placement, place, placementOf, windowEnd, writeParts } from './placement.ts';
 
 /** Fields of a turn's header. */
 const GENERATION = 0;
@@ -60,8 +60,15 @@ class SharedCollective implements Collective {
     return this.#step;
   }
 
-  async allReduce<E extends Elements>(shape: ReduceShape, parts: readonly Part<E>[], into: E, control: ControlWord = 0): Promise<ControlWord> {
-    return this.#operation(() => (this.size === 1 ? this.#reduceAlone(shape, parts, into, control) : this.#reduce(shape, parts, into, control)));
+  async allReduce<E extends Elements>(
+    shape: ReduceShape,
+    parts: readonly Part<E>[],
+    into: E,
+    control: ControlWord = 0,
+  ): Promise<ControlWord> {
+    return this.#operation(() =>
+      this.size === 1 ? this.#reduceAlone(shape, parts, into, control) : this.#reduce(shape, parts, into, control),
+    );
   }
 
   async allGather(bytes: Uint8Array): Promise<Uint8Array[]> {
@@ -124,7 +131,11 @@ class SharedCollective implements Collective {
     for (let rank = 0; rank < this.size; rank += 1) {
       const theirs = this.#slab(rank).header;
       if (theirs[GENERATION] === this.generation && theirs[STEP] === this.#step && theirs[OPERATION] === header[OPERATION]) continue;
-      const standing = (h: Float64Array) => ({ generation: h[GENERATION] as number, step: h[STEP] as number, operation: OPERATIONS[h[OPERATION] as number] ?? 'nothing' });
+      const standing = (h: Float64Array) => ({
+        generation: h[GENERATION] as number,
+        step: h[STEP] as number,
+        operation: OPERATIONS[h[OPERATION] as number] ?? 'nothing',
+      });
       throw outOfStep(rank, standing(theirs), standing(header));
     }
     const parity = this.#turns % 2;
@@ -197,7 +208,11 @@ class SharedCollective implements Collective {
       allHold &&= theirs === 1;
     }
     this.#learnGeometries(parity, own < 0 ? geometryOf(shape, width, parts) : undefined);
-    if (shape.leaves === 0 && parts.length === 0 && this.#geometries.every((g) => g.leaves === 0 && g.count === 0 && g.length === shape.length)) {
+    if (
+      shape.leaves === 0 &&
+      parts.length === 0 &&
+      this.#geometries.every((g) => g.leaves === 0 && g.count === 0 && g.length === shape.length)
+    ) {
       into.fill(0);
       return decided;
     }
@@ -230,7 +245,8 @@ class SharedCollective implements Collective {
       else this.#geometries[rank] = known;
     }
     if (!anyNew) return;
-    const described = newOwn === undefined ? new Float64Array(0) : Float64Array.of(newOwn.length, newOwn.leaves, newOwn.bytesPerElement, ...newOwn.fields);
+    const described =
+      newOwn === undefined ? new Float64Array(0) : Float64Array.of(newOwn.length, newOwn.leaves, newOwn.bytesPerElement, ...newOwn.fields);
     // Bytes of descriptions are bookkeeping, as headers are.
     const before = this.#bytesSent;
     const gathered = this.#gather('allReduce', new Uint8Array(described.buffer));
@@ -239,7 +255,13 @@ class SharedCollective implements Collective {
       if (bytes.length === 0) continue;
       const [length, leaves, bytesPerElement] = new Float64Array(bytes.buffer) as unknown as [number, number, number];
       const fields = new Float64Array(bytes.buffer).slice(3);
-      this.#geometries[rank] = (this.#books[rank] as GeometryBook).add({ length, leaves, bytesPerElement, count: fields.length / FIELDS_PER_PART, fields });
+      this.#geometries[rank] = (this.#books[rank] as GeometryBook).add({
+        length,
+        leaves,
+        bytesPerElement,
+        count: fields.length / FIELDS_PER_PART,
+        fields,
+      });
     }
   }
 
@@ -255,7 +277,14 @@ class SharedCollective implements Collective {
     const first = segmentBegin(length, this.rank, this.size);
     const last = segmentBegin(length, this.rank + 1, this.size);
     const slab = this.#slab(this.rank);
-    this.#reducer.reduce(placement.schedule, placement.sources, begin + first, begin + last, width === 8 ? slab.f64 : slab.f32, -begin - first);
+    this.#reducer.reduce(
+      placement.schedule,
+      placement.sources,
+      begin + first,
+      begin + last,
+      width === 8 ? slab.f64 : slab.f32,
+      -begin - first,
+    );
     this.#bytesSent += (last - first) * width;
     const results = this.#turn('allReduce', 0, 0, 1);
     for (let rank = 0; rank < this.size; rank += 1) {

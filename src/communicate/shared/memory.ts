@@ -45,8 +45,8 @@ export const HEADER_BYTES = 128;
 /** Two ranks' slabs of a turn fit into a second-level cache of 1 MiB. */
 export const SLAB_BYTES = 256 * 1024;
 const MIN_SLAB_BYTES = 1024;
-/** A worker wakes up in about 50 µs, so spinning that pays off is not much longer. */
-const SPIN_US = 200;
+/** A sleeper wakes up in 5 to 50 µs, so spinning for longer does not pay, and takes the core from whoever needs it. */
+const SPIN_US = 50;
 export const TIMEOUT_MS = 120_000;
 const LINE_BYTES = 64;
 
