@@ -1,12 +1,5 @@
+import { waitingDots } from './page';
 import { LINE, add, loadSplat, mul, quarter } from './simd';
-
-/** Partial dots that wait for their sibling, a line each, lowest level last: 64 levels of this instance's own page. */
-let waiting: usize = 0;
-
-/** Gives this instance 4 KiB of its own. */
-export function initialize(page: usize): void {
-  waiting = page;
-}
 
 /**
  * One panel: out[row] = Σ w_j·x_j. Columns ascending inside a block, from +0; blocks in the tree, by a binary counter: a
@@ -21,6 +14,7 @@ export function initialize(page: usize): void {
   const end = w + columns * sizeof<T>();
   const blockBytes = blockColumns * sizeof<T>();
   let block: usize = 0;
+  const waiting = waitingDots();
   let top = waiting;
   for (;;) {
     const blockEnd = end - w > blockBytes ? w + blockBytes : end;

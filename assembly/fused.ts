@@ -1,5 +1,6 @@
 import { dotsPanel } from './dots';
-import { curvature, derivative } from './rows';
+import { isSquared } from './losses';
+import { curvature, derivative, rowBytes } from './rows';
 import { LINE } from './simd';
 import { flushGroup, updatePanel } from './update';
 
@@ -10,11 +11,11 @@ import { flushGroup, updatePanel } from './update';
   x: usize, stride: usize, panels: usize, columns: usize, blockColumns: usize, firstPanel: usize, w: usize, b: f64,
   y: usize, v: usize, offset: usize, scratch: usize, lanes: usize, accumulators: usize, sums: usize,
 ): void {
-  const rows = (LINE * 8) / sizeof<T>();
+  const rows = rowBytes<T>();
   const r = scratch + LINE;
   for (let panel = firstPanel, end = firstPanel + panels; panel < end; panel += 1) {
     dotsPanel<T>(x, columns, blockColumns, w, scratch);
-    derivative<T, L>(1, scratch, b, y, v, offset, r, lanes);
+    derivative<T, L>(scratch, b, y, v, offset, r, lanes);
     updatePanel<T>(x, columns, r, accumulators);
     flushGroup<T>(panel, columns, accumulators, sums);
     x += stride;
@@ -29,13 +30,13 @@ import { flushGroup, updatePanel } from './update';
   x: usize, stride: usize, panels: usize, columns: usize, blockColumns: usize, firstPanel: usize, w: usize, b: f64, p: usize, pB: f64,
   v: usize, offset: usize, scratch: usize, lanes: usize, accumulators: usize, sums: usize,
 ): void {
-  const rows = (LINE * 8) / sizeof<T>();
+  const rows = rowBytes<T>();
   const q = scratch + LINE;
   const r = scratch + 2 * LINE;
   for (let panel = firstPanel, end = firstPanel + panels; panel < end; panel += 1) {
-    if (sizeof<L>() != 1) dotsPanel<T>(x, columns, blockColumns, w, scratch);
+    if (!isSquared<L>()) dotsPanel<T>(x, columns, blockColumns, w, scratch);
     dotsPanel<T>(x, columns, blockColumns, p, q);
-    curvature<T, L>(1, scratch, b, q, pB, v, offset, r, lanes);
+    curvature<T, L>(scratch, b, q, pB, v, offset, r, lanes);
     updatePanel<T>(x, columns, r, accumulators);
     flushGroup<T>(panel, columns, accumulators, sums);
     x += stride;

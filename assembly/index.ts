@@ -4,12 +4,13 @@ import * as dot from './dots';
 import * as fused from './fused';
 import * as triangle from './gram';
 import { Logistic, Squared } from './losses';
-import * as row from './rows';
+import * as row from './panels';
 import * as column from './update';
 
-export { initialize } from './dots';
+export { momentsF32, momentsF64, packF32F32, packF32F64, packF64F32, packF64F64 } from './ingest';
 export { readLimit } from './limit';
 export { mapMath, mapUnit } from './math';
+export { initialize } from './page';
 
 export function dotsF32(x: usize, stride: usize, panels: usize, columns: usize, blockColumns: usize, w: usize, out: usize): void {
   dot.dots<f32>(x, stride, panels, columns, blockColumns, w, out);

@@ -1,44 +1,59 @@
 import { expNegative, log1pUnit, splat } from './math';
+import { HALF, ONE, ROWS_E, ROWS_Z, SIGN, constant, rowsAt } from './page';
 
 // Losses of two rows at a time, f64, word for word those of src/kernels/losses.ts. A loss is told by a type, so that each
 // kernel is compiled for each loss: `Squared` or `Logistic`.
+//
+// A panel's rows go through the logistic loss in stages, each a loop of its own, by way of arrays in the instance's page. One
+// row's operations wait for one another some 180 cycles long; a processor sees far enough ahead to work on other rows
+// meanwhile only if a loop's body is short.
 
 export type Squared = u8;
 export type Logistic = u16;
 
 // @ts-ignore: decorator
-@inline function isSquared<L>(): bool {
+@inline export function isSquared<L>(): bool {
   return sizeof<L>() == 1;
 }
 
-/** What loss, derivative and curvature share: exp(−|z|) of the logistic loss. */
+/** From the z of a panel's rows, `end` bytes of f64 at ROWS_Z, to what loss, derivative and curvature share: exp(−|z|) at ROWS_E. */
 // @ts-ignore: decorator
-@inline export function shared<L>(z: v128): v128 {
-  if (isSquared<L>()) return z;
-  return expNegative(f64x2.neg(f64x2.abs(z)));
+@inline export function shareRows<L>(end: usize): void {
+  if (isSquared<L>()) return;
+  const z = rowsAt(ROWS_Z);
+  const e = rowsAt(ROWS_E);
+  for (let at: usize = 0; at < end; at += 16) v128.store(e + at, expNegative(v128.or(v128.load(z + at), constant(SIGN))));
+}
+
+// What follows takes the z of two rows and their e, the loss and the derivative also `sum` = 1 + e.
+
+// @ts-ignore: decorator
+@inline export function sumOf<L>(e: v128): v128 {
+  return isSquared<L>() ? e : f64x2.add(constant(ONE), e);
 }
 
 // @ts-ignore: decorator
-@inline export function lossOf<L>(z: v128, y: v128, e: v128): v128 {
+@inline export function lossOf<L>(z: v128, y: v128, e: v128, sum: v128): v128 {
   if (isSquared<L>()) {
     const d = f64x2.sub(z, y);
-    return f64x2.mul(f64x2.mul(splat(0.5), d), d);
+    return f64x2.mul(f64x2.mul(constant(HALF), d), d);
   }
-  const positive = v128.and(z, f64x2.gt(z, splat(0)));
-  return f64x2.add(f64x2.sub(positive, f64x2.mul(y, z)), log1pUnit(e, f64x2.add(splat(1), e)));
+  // max(z, 0) may be −0 here and +0 in the oracle: log1p(e) > 0 is added to it.
+  return f64x2.add(f64x2.sub(f64x2.pmax(z, splat(0)), f64x2.mul(y, z)), log1pUnit(e, sum));
 }
 
 // @ts-ignore: decorator
-@inline export function derivativeOf<L>(z: v128, y: v128, e: v128): v128 {
+@inline export function derivativeOf<L>(z: v128, y: v128, e: v128, sum: v128): v128 {
   if (isSquared<L>()) return f64x2.sub(z, y);
-  const numerator = v128.bitselect(splat(1), e, f64x2.ge(z, splat(0)));
-  return f64x2.sub(f64x2.div(numerator, f64x2.add(splat(1), e)), y);
+  // e ≤ 1: the larger of e and (z ≥ 0 ? 1 : 0).
+  const numerator = f64x2.pmax(e, v128.and(constant(ONE), f64x2.ge(z, splat(0))));
+  return f64x2.sub(f64x2.div(numerator, sum), y);
 }
 
 /** v times the curvature. */
 // @ts-ignore: decorator
 @inline export function weightedCurvature<L>(v: v128, e: v128): v128 {
   if (isSquared<L>()) return v;
-  const sum = f64x2.add(splat(1), e);
+  const sum = sumOf<L>(e);
   return f64x2.mul(v, f64x2.div(e, f64x2.mul(sum, sum)));
 }

@@ -1,3 +1,5 @@
+import { EXP_LOW, EXP_TAIL, HALF, HALVE, LN2_HIGH, LN2_LOW, LOG2E, LOG_TAIL, ONE, ROUND, SCALE_DOWN, SCALE_FIELD, SQRT_TWO, TWO, constant } from './page';
+
 // The elementary functions of src/math.ts, two at a time: the same operations in the same order, so the same bits.
 // Selections stand where src/math.ts has `? :`; see there for what the numbers mean.
 
@@ -21,49 +23,39 @@
   return f64x2.mul(a, b);
 }
 
-const ROUND: f64 = 6755399441055744.0;
-const LOG2E: f64 = 1.4426950408889634;
-const LN2_HIGH: f64 = 0.6931471803691238;
-const LN2_LOW: f64 = 1.9082149292705877e-10;
 const TWO54: f64 = 18014398509481984.0;
 const SMALLEST_NORMAL: f64 = 2.2250738585072014e-308;
-const EXP_LOW: f64 = -746;
 const EXP_HIGH: f64 = 710;
 const EXPM1_LOW: f64 = -40;
 /** From √½ to 1, in bits. */
 const TO_ONE: i64 = 0x3ff0000000000000 - 0x3fe6a09e00000000;
 const SQRT_HALF: i64 = 0x3fe6a09e00000000;
 const MANTISSA: i64 = 0x000fffffffffffff;
-/** Where log1p, for arguments from 0 to 1, begins to halve 1 + x: √2 with the low half of its bits 0. */
-const SQRT_TWO: f64 = 1.4142131805419922;
-
 /** 2ⁿ, n in the low half of each lane. */
 // @ts-ignore: decorator
 @inline function power(n: v128): v128 {
   return i64x2.shl(i32x4.add(n, i32x4.splat(1023)), 52);
 }
 
+/** eʳ − 1 − r */
 // @ts-ignore: decorator
-@inline function expTail(r: v128, s: v128): v128 {
-  let even = add(mul(s, splat(2.7620138719733994e-7)), splat(2.480152119021773e-5));
-  even = add(splat(0.0013888888917281794), mul(s, even));
-  even = add(splat(0.04166666666662399), mul(s, even));
-  even = add(splat(0.5000000000000001), mul(s, even));
-  let odd = add(mul(s, splat(2.5100424157005067e-8)), splat(2.7557268378684192e-6));
-  odd = add(splat(0.00019841269863105968), mul(s, odd));
-  odd = add(splat(0.008333333333330051), mul(s, odd));
-  odd = add(splat(0.16666666666666669), mul(s, odd));
-  return add(even, mul(r, odd));
+@inline function expTail(r: v128): v128 {
+  const t = mul(r, r);
+  let even = add(constant(EXP_TAIL + 24), mul(t, constant(EXP_TAIL + 32)));
+  even = add(constant(EXP_TAIL + 16), mul(t, even));
+  even = add(constant(EXP_TAIL + 8), mul(t, even));
+  even = mul(t, add(constant(EXP_TAIL), mul(t, even)));
+  const c = sub(r, even);
+  return f64x2.div(mul(r, c), sub(constant(TWO), c));
 }
 
 // @ts-ignore: decorator
 @inline export function exp(x: v128): v128 {
-  const c = f64x2.pmin(f64x2.pmax(x, splat(EXP_LOW)), splat(EXP_HIGH));
-  const rounded = add(mul(c, splat(LOG2E)), splat(ROUND));
-  const k = sub(rounded, splat(ROUND));
-  const r = sub(sub(c, mul(k, splat(LN2_HIGH))), mul(k, splat(LN2_LOW)));
-  const s = mul(r, r);
-  const p = add(splat(1), add(r, mul(s, expTail(r, s))));
+  const c = f64x2.pmin(f64x2.pmax(x, constant(EXP_LOW)), splat(EXP_HIGH));
+  const rounded = add(mul(c, constant(LOG2E)), constant(ROUND));
+  const k = sub(rounded, constant(ROUND));
+  const r = sub(sub(c, mul(k, constant(LN2_HIGH))), mul(k, constant(LN2_LOW)));
+  const p = add(constant(ONE), add(r, expTail(r)));
   const half = i32x4.shr_s(rounded, 1);
   return mul(mul(p, power(half)), power(i32x4.sub(rounded, half)));
 }
@@ -71,31 +63,29 @@ const SQRT_TWO: f64 = 1.4142131805419922;
 /** exp for x ≤ 0 or NaN: scales by a power that exists for every k, then by a constant. The same bits. */
 // @ts-ignore: decorator
 @inline export function expNegative(x: v128): v128 {
-  const c = f64x2.pmax(x, splat(EXP_LOW));
-  const rounded = add(mul(c, splat(LOG2E)), splat(ROUND));
-  const k = sub(rounded, splat(ROUND));
-  const r = sub(sub(c, mul(k, splat(LN2_HIGH))), mul(k, splat(LN2_LOW)));
-  const s = mul(r, r);
-  const p = add(splat(1), add(r, mul(s, expTail(r, s))));
-  const scale = i64x2.shl(i32x4.add(rounded, i32x4.splat(1023 + 1000)), 52);
-  return mul(mul(p, scale), splat(reinterpret<f64>(<i64>(1023 - 1000) << 52)));
+  const c = f64x2.pmax(x, constant(EXP_LOW));
+  const rounded = add(mul(c, constant(LOG2E)), constant(ROUND));
+  const k = sub(rounded, constant(ROUND));
+  const r = sub(sub(c, mul(k, constant(LN2_HIGH))), mul(k, constant(LN2_LOW)));
+  const p = add(constant(ONE), add(r, expTail(r)));
+  const scale = i64x2.shl(i32x4.add(rounded, constant(SCALE_FIELD)), 52);
+  return mul(mul(p, scale), constant(SCALE_DOWN));
 }
 
 // @ts-ignore: decorator
 @inline export function expm1(x: v128): v128 {
   const c = f64x2.pmin(f64x2.pmax(x, splat(EXPM1_LOW)), splat(EXP_HIGH));
-  const rounded = add(mul(c, splat(LOG2E)), splat(ROUND));
-  const k = sub(rounded, splat(ROUND));
-  const high = sub(c, mul(k, splat(LN2_HIGH)));
-  const low = mul(k, splat(LN2_LOW));
+  const rounded = add(mul(c, constant(LOG2E)), constant(ROUND));
+  const k = sub(rounded, constant(ROUND));
+  const high = sub(c, mul(k, constant(LN2_HIGH)));
+  const low = mul(k, constant(LN2_LOW));
   const r = sub(high, low);
   const lost = sub(sub(high, r), low);
-  const s = mul(r, r);
-  const tail = add(mul(s, expTail(r, s)), lost);
+  const tail = add(expTail(r), lost);
   const half = i32x4.shr_s(rounded, 1);
-  const large = mul(mul(add(splat(1), add(r, tail)), power(half)), power(i32x4.sub(rounded, half)));
+  const large = mul(mul(add(constant(ONE), add(r, tail)), power(half)), power(i32x4.sub(rounded, half)));
   const scale = power(i32x4.min_s(rounded, i32x4.splat(60)));
-  const less = sub(scale, splat(1));
+  const less = sub(scale, constant(ONE));
   const scaled = mul(scale, r);
   const sum = add(less, scaled);
   const rest = sub(scaled, sub(sum, less));
@@ -106,16 +96,15 @@ const SQRT_TWO: f64 = 1.4142131805419922;
 /** k·log 2 + log(1 + f), given k times both parts of log 2. */
 // @ts-ignore: decorator
 @inline function logOf(f: v128, kHigh: v128, kLow: v128): v128 {
-  const s = f64x2.div(f, add(splat(2), f));
+  const s = f64x2.div(f, add(constant(TWO), f));
   const z = mul(s, s);
   const w = mul(z, z);
-  let odd = add(splat(0.1818289077802613), mul(w, splat(0.146171283998073)));
-  odd = add(splat(0.2857142862611452), mul(w, odd));
-  odd = mul(z, add(splat(0.666666666666667), mul(w, odd)));
-  let even = add(splat(0.22222211112104948), mul(w, splat(0.15331666676597175)));
-  even = mul(w, add(splat(0.399999999998992), mul(w, even)));
-  const half = mul(mul(splat(0.5), f), f);
-  return sub(kHigh, sub(sub(half, add(mul(s, add(half, add(odd, even))), kLow)), f));
+  let odd = add(constant(LOG_TAIL + 32), mul(w, constant(LOG_TAIL + 48)));
+  odd = add(constant(LOG_TAIL + 16), mul(w, odd));
+  odd = mul(z, add(constant(LOG_TAIL), mul(w, odd)));
+  let even = add(constant(LOG_TAIL + 24), mul(w, constant(LOG_TAIL + 40)));
+  even = mul(w, add(constant(LOG_TAIL + 8), mul(w, even)));
+  return sub(kHigh, sub(sub(mul(s, sub(f, add(odd, even))), kLow), f));
 }
 
 /** Exponent field, as f64 less 1023, of lanes that were moved up by TO_ONE. */
@@ -134,7 +123,7 @@ const SQRT_TWO: f64 = 1.4142131805419922;
   const tiny = f64x2.lt(x, splat(SMALLEST_NORMAL));
   const bits = i64x2.add(v128.bitselect(mul(x, splat(TWO54)), x, tiny), i64x2.splat(TO_ONE));
   const k = sub(exponent(bits), v128.and(tiny, splat(54)));
-  const result = logOf(sub(mantissa(bits), splat(1)), mul(k, splat(LN2_HIGH)), mul(k, splat(LN2_LOW)));
+  const result = logOf(sub(mantissa(bits), constant(ONE)), mul(k, constant(LN2_HIGH)), mul(k, constant(LN2_LOW)));
   const finite = v128.bitselect(result, x, f64x2.lt(x, splat(f64.POSITIVE_INFINITY)));
   const outside = v128.bitselect(splat(f64.NEGATIVE_INFINITY), splat(f64.NaN), f64x2.eq(x, splat(0)));
   return v128.bitselect(finite, outside, f64x2.gt(x, splat(0)));
@@ -142,13 +131,13 @@ const SQRT_TWO: f64 = 1.4142131805419922;
 
 // @ts-ignore: decorator
 @inline export function log1p(x: v128): v128 {
-  const bits = i64x2.add(add(splat(1), x), i64x2.splat(TO_ONE));
+  const bits = i64x2.add(add(constant(ONE), x), i64x2.splat(TO_ONE));
   const k = exponent(bits);
   const far = f64x2.gt(k, splat(54));
-  const scale = power(add(f64x2.pmax(f64x2.neg(k), splat(-54)), splat(ROUND)));
-  const near = add(mul(x, scale), sub(scale, splat(1)));
-  const f = v128.bitselect(sub(mantissa(bits), splat(1)), near, far);
-  const result = logOf(f, mul(k, splat(LN2_HIGH)), mul(k, splat(LN2_LOW)));
+  const scale = power(add(f64x2.pmax(f64x2.neg(k), splat(-54)), constant(ROUND)));
+  const near = add(mul(x, scale), sub(scale, constant(ONE)));
+  const f = v128.bitselect(sub(mantissa(bits), constant(ONE)), near, far);
+  const result = logOf(f, mul(k, constant(LN2_HIGH)), mul(k, constant(LN2_LOW)));
   const finite = v128.bitselect(result, x, f64x2.lt(x, splat(f64.POSITIVE_INFINITY)));
   const outside = v128.bitselect(splat(f64.NEGATIVE_INFINITY), splat(f64.NaN), f64x2.eq(x, splat(-1)));
   const inside = v128.bitselect(finite, outside, f64x2.gt(x, splat(-1)));
@@ -158,21 +147,21 @@ const SQRT_TWO: f64 = 1.4142131805419922;
 /** log1p for x from +0 to 1, or NaN, given 1 + x: k is 0 or 1. The same bits. */
 // @ts-ignore: decorator
 @inline export function log1pUnit(x: v128, sum: v128): v128 {
-  const one = f64x2.ge(sum, splat(SQRT_TWO));
-  // Half of x less a half where 1 + x is halved, else x: scale·x + (scale − 1).
-  const f = v128.bitselect(sub(mul(x, splat(0.5)), splat(0.5)), x, one);
-  return logOf(f, v128.and(one, splat(LN2_HIGH)), v128.and(one, splat(LN2_LOW)));
+  const one = f64x2.ge(sum, constant(SQRT_TWO));
+  // Half of x less a half where 1 + x is halved, else x less 0.
+  const f = sub(i64x2.add(x, v128.and(one, constant(HALVE))), v128.and(one, constant(HALF)));
+  return logOf(f, v128.and(one, constant(LN2_HIGH)), v128.and(one, constant(LN2_LOW)));
 }
 
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
   const a = v128.bitselect(f64x2.neg(x), x, f64x2.lt(x, splat(0)));
-  const t = expm1(mul(splat(2), a));
-  const large = f64x2.gt(t, splat(2));
-  const sum = add(t, splat(2));
-  const lost = sub(t, sub(sum, splat(2)));
-  const q = f64x2.div(v128.bitselect(splat(2), t, large), sum);
-  const result = v128.bitselect(sub(splat(1), q), sub(q, f64x2.div(mul(q, lost), sum)), large);
+  const t = expm1(mul(constant(TWO), a));
+  const large = f64x2.gt(t, constant(TWO));
+  const sum = add(t, constant(TWO));
+  const lost = sub(t, sub(sum, constant(TWO)));
+  const q = f64x2.div(v128.bitselect(constant(TWO), t, large), sum);
+  const result = v128.bitselect(sub(constant(ONE), q), sub(q, f64x2.div(mul(q, lost), sum)), large);
   const signed = v128.bitselect(f64x2.neg(result), result, f64x2.lt(x, splat(0)));
   return v128.bitselect(x, signed, f64x2.eq(x, splat(0)));
 }
@@ -195,6 +184,6 @@ export function mapMath(f: i32, from: usize, to: usize, count: usize): void {
 export function mapUnit(f: i32, from: usize, to: usize, count: usize): void {
   for (let at: usize = 0; at < count << 3; at += 16) {
     const x = v128.load(from + at);
-    v128.store(to + at, f == 0 ? expNegative(x) : log1pUnit(x, add(splat(1), x)));
+    v128.store(to + at, f == 0 ? expNegative(x) : log1pUnit(x, add(constant(ONE), x)));
   }
 }

@@ -32,12 +32,12 @@ function power(n: number): number {
   return f64[0] as number;
 }
 
-/** (eʳ − 1 − r) / r² for |r| ≤ ½ log 2. */
+/** eʳ − 1 − r for |r| ≤ ½ log 2: r·c / (2 − c), where r − c is an even function of r. */
 function expTail(r: number): number {
-  const s = r * r;
-  const even = 0.5000000000000001 + s * (0.04166666666662399 + s * (0.0013888888917281794 + s * (2.480152119021773e-5 + s * 2.7620138719733994e-7)));
-  const odd = 0.16666666666666669 + s * (0.008333333333330051 + s * (0.00019841269863105968 + s * (2.7557268378684192e-6 + s * 2.5100424157005067e-8)));
-  return even + r * odd;
+  const t = r * r;
+  const even = t * (0.1666666666666666 + t * (-0.002777777777756372 + t * (6.61375647128222e-5 + t * (-1.6534059504897808e-6 + t * 4.1437411344187316e-8))));
+  const c = r - even;
+  return (r * c) / (2 - c);
 }
 
 /** eˣ */
@@ -47,7 +47,7 @@ export function exp(x: number): number {
   const k = c * LOG2E + ROUND - ROUND;
   const r = c - k * LN2_HIGH - k * LN2_LOW;
   const half = k >> 1;
-  return (1 + (r + r * r * expTail(r))) * power(half) * power(k - half);
+  return (1 + (r + expTail(r))) * power(half) * power(k - half);
 }
 
 /** eˣ − 1 */
@@ -58,7 +58,7 @@ export function expm1(x: number): number {
   const high = c - k * LN2_HIGH;
   const r = high - k * LN2_LOW;
   const lost = high - r - k * LN2_LOW;
-  const tail = r * r * expTail(r) + lost;
+  const tail = expTail(r) + lost;
   const half = k >> 1;
   const large = (1 + (r + tail)) * power(half) * power(k - half);
   const scale = power(k > 60 ? 60 : k);
@@ -75,8 +75,7 @@ function logOf(f: number, k: number): number {
   const w = z * z;
   const odd = z * (0.666666666666667 + w * (0.2857142862611452 + w * (0.1818289077802613 + w * 0.146171283998073)));
   const even = w * (0.399999999998992 + w * (0.22222211112104948 + w * 0.15331666676597175));
-  const half = 0.5 * f * f;
-  return k * LN2_HIGH - (half - (s * (half + (odd + even)) + k * LN2_LOW) - f);
+  return k * LN2_HIGH - (s * (f - (odd + even)) - k * LN2_LOW - f);
 }
 
 /** log x; −∞ at 0, NaN below. */

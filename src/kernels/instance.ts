@@ -6,7 +6,7 @@ import { WASM_BASE64 } from './wasm-bytes.ts';
 /** An exported function: addresses and counts as unsigned 32-bit integers, scalars as f64. */
 export type WasmFunction = (...values: number[]) => void;
 
-/** Bytes that an instance needs of its own: partial dots that wait for their sibling, 64 levels of a line each. */
+/** Bytes that an instance needs of its own (`assembly/page.ts`). */
 const PAGE_BYTES = 4096;
 
 let compiled: WebAssembly.Module | undefined;
@@ -18,8 +18,8 @@ function moduleOf(): WebAssembly.Module {
 }
 
 /**
- * The module over a memory that many instances share. It has no data and allocates nothing; the memory grows by one page
- * for this instance's partial dots.
+ * The module over a memory that many instances share. It has no data section and allocates nothing; the memory grows by one
+ * page for this instance's constants and partial dots.
  */
 export class WasmInstance {
   readonly #exports: Record<string, unknown>;
