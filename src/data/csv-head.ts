@@ -10,6 +10,8 @@ export interface CsvHead {
   readonly delimiter: string;
   readonly names: readonly string[];
   readonly gzip: boolean;
+  /** Empty lines before the header, which DuckDB would take for it. */
+  readonly skip: number;
 }
 
 const DELIMITERS = [',', '\t', ';', '|'];
@@ -110,5 +112,5 @@ export function parseHead(text: string, source: string, gzip: boolean, whole: bo
     if (seen.has(name)) fail(`two columns have the name ${quote(name)}: rename one of them in line 1`, name);
     seen.add(name);
   }
-  return { delimiter, names, gzip };
+  return { delimiter, names, gzip, skip: /^[\r\n]*/u.exec(text)?.[0].match(/\r\n|\r|\n/gu)?.length ?? 0 };
 }

@@ -30,7 +30,7 @@ function dialect(head: CsvHead): string {
     `escape='"'`,
     'header=true',
     "comment=''",
-    'skip=0',
+    `skip=${head.skip}`,
     'strict_mode=true',
     'null_padding=false',
     "nullstr=''",

@@ -82,6 +82,15 @@ describe('CSV', () => {
     ).toEqual(['text', 'boolean']);
   });
 
+  it('skips empty lines before the header', async () => {
+    for (const end of ['\n', '\r\n'])
+      expect(await rowsOf(writeFile(folder, 'blank.csv', `${end}${end}a,b${end}x,2${end}`))).toEqual({
+        names: ['a', 'b'],
+        kinds: ['text', 'number'],
+        rows: [['x', 2]],
+      });
+  });
+
   it('keeps words like yes and no as categories', async () => {
     const path = writeFile(folder, 'words.csv', 'a,b,c,d\nyes,true,t,Y\nno,FALSE,f,N\n,,,\n');
     expect(await rowsOf(path)).toMatchObject({
