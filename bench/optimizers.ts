@@ -8,7 +8,7 @@ import { randomProblem } from '../test/update/random-problems.ts';
 
 /**
  * Passes and gap estimates of the optimizers on random problems, to compare with the table in docs/numerics.md §6:
- * `optimizers.ts [problems per cell] [verbose]`. The true optimum comes from an independent Newton solver in f64 on the same
+ * `optimizers.ts [problems per line, 60] [verbose | quiet] [optimizers, comma-separated]`. The true optimum comes from an independent Newton solver in f64 on the same
  * (in f32: rounded) data.
  */
 const PROBLEMS = Number(process.argv[2] ?? 60);
@@ -62,14 +62,17 @@ function optimum(data: DenseData, loss: 'squared' | 'logistic', dtype: Dtype, l2
 
 const median = (values: number[]): number => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-function cell(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype: Dtype, tolerance: number, maxPasses: number): void {
-  const results = Array.from({ length: PROBLEMS }, (_, seed) => runOne(name, loss, dtype, tolerance, seed + 1, maxPasses));
+/** Prints one line: `separable` logistic problems, whose weights must grow far, apart from the others. */
+function cell(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype: Dtype, tolerance: number, maxPasses: number, separable = false): void {
+  const seeds: number[] = [];
+  for (let seed = 1; seeds.length < PROBLEMS; seed += 1) if (randomProblem(seed, loss).separable === separable) seeds.push(seed);
+  const results = seeds.map((seed) => runOne(name, loss, dtype, tolerance, seed, maxPasses));
   const count = (reason: string): number => results.filter((result) => result.reason === reason).length;
   const passes = results.map((result) => result.passes);
   const ratios = results.filter((result) => result.trueGap > 1e-11).map((result) => result.ratio);
   console.log(
     [
-      `${name}, ${loss}, ${dtype}, tolerance ${tolerance}`.padEnd(54),
+      `${name}, ${separable ? 'near-separable ' : ''}${loss}, ${dtype}, tolerance ${tolerance}`.padEnd(58),
       `passes ${median(passes)}/${Math.max(...passes)}`.padEnd(16),
       `converged ${count('converged')}, precision ${count('precision reached')}, limit ${count('max passes')}`.padEnd(44),
       `largest true gap ${Math.max(...results.map((result) => result.trueGap)).toExponential(1)}`,
@@ -80,11 +83,13 @@ function cell(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype
 
 console.log(`${PROBLEMS} problems per line; passes median/largest`);
 
-const LIST = process.argv[4]?.split(",") ?? ["conjugate-gradient", "lbfgs"];
+const wanted = process.argv[4]?.split(',') ?? ['conjugate-gradient', 'lbfgs'];
 for (const tolerance of [1e-6, 0])
   for (const dtype of ['f32', 'f64'] as const) {
-    if (LIST.includes("conjugate-gradient")) cell('conjugate-gradient', 'squared', dtype, tolerance, 2000);
+    if (wanted.includes('conjugate-gradient')) cell('conjugate-gradient', 'squared', dtype, tolerance, 2000);
+    if (!wanted.includes('lbfgs')) continue;
     cell('lbfgs', 'squared', dtype, tolerance, 2000);
     cell('lbfgs', 'logistic', dtype, tolerance, 2000);
+    cell('lbfgs', 'logistic', dtype, tolerance, 2000, true);
   }
-if (PROBLEMS <= 20) for (const loss of ['squared', 'logistic'] as const) cell('gradient-descent', loss, 'f64', 1e-6, 20_000);
+if (wanted.includes('gradient-descent')) for (const loss of ['squared', 'logistic'] as const) cell('gradient-descent', loss, 'f64', 1e-6, 20_000);

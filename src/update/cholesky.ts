@@ -6,8 +6,8 @@
 export interface Factor {
   readonly size: number;
   readonly values: Float64Array;
-  /** Pivots that are no larger than WEAK × their λ: columns that are (nearly) combinations of earlier ones. */
-  readonly weak: number;
+  /** Columns whose pivot is no larger than WEAK × λ: (nearly) combinations of earlier ones. */
+  readonly weak: readonly number[];
 }
 
 const PANEL_COLUMNS = 32;
@@ -28,11 +28,11 @@ export function packedLength(size: number): number {
  */
 export function factorise(size: number, values: Float64Array, lambda: Float64Array): Factor {
   const diagonal = Float64Array.from({ length: size }, (_, j) => values[columnBase(size, j) + j]);
-  let weak = 0;
+  const weak: number[] = [];
   for (let begin = 0; begin < size; begin += PANEL_COLUMNS) {
     const end = Math.min(size, begin + PANEL_COLUMNS);
     for (let k = begin; k < end; k += 1) {
-      weak += finishColumn(size, values, k, lambda[k], diagonal[k]);
+      if (finishColumn(size, values, k, lambda[k], diagonal[k])) weak.push(k);
       for (let j = k + 1; j < end; j += 1) subtractOne(size, values, j, k);
     }
     let j = end;
@@ -42,19 +42,19 @@ export function factorise(size: number, values: Float64Array, lambda: Float64Arr
   return { size, values, weak };
 }
 
-/** Square root of the pivot, and its column divided by it. Returns 1 for a weak pivot. */
-function finishColumn(size: number, a: Float64Array, k: number, lambda: number, diagonal: number): number {
+/** Square root of the pivot, and its column divided by it. Returns whether the pivot was weak. */
+function finishColumn(size: number, a: Float64Array, k: number, lambda: number, diagonal: number): boolean {
   const base = columnBase(size, k);
   const pivot = a[base + k];
   if (!(pivot >= lambda / 2)) {
     a[base + k] = Math.sqrt(diagonal);
     a.fill(0, base + k + 1, base + size);
-    return 1;
+    return true;
   }
   const root = Math.sqrt(pivot);
   a[base + k] = root;
   for (let i = k + 1; i < size; i += 1) a[base + i] /= root;
-  return pivot <= WEAK * lambda ? 1 : 0;
+  return pivot <= WEAK * lambda;
 }
 
 /** Column j −= L_jk · column k. */

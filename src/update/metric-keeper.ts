@@ -11,7 +11,7 @@ export interface MetricRecord {
   readonly tilt: Float64Array;
   /** False: the sample gave no usable M and there was none before, so the diagonal stands in. */
   readonly usable: boolean;
-  /** Columns that the sample shows to be (nearly) combinations of others. */
+  /** Columns that the sample shows to be (nearly) combinations of others, l2 apart. */
   readonly weak: number;
 }
 

@@ -18,7 +18,7 @@ export interface Metric {
   readonly factor: Factor;
   /** Diagonal of the columns that are not in the factor (0 for those that are). */
   readonly diagonal: Float64Array;
-  /** Columns that are (nearly) combinations of others, as far as the sample shows. */
+  /** Columns that are (nearly) combinations of others and not held by l2, as far as the sample shows. */
   readonly weak: number;
 }
 
@@ -68,7 +68,7 @@ export function metricFrom(problem: Problem, columns: Uint32Array | undefined, g
   if (centred === undefined) return undefined;
   const ridges = regularise(problem, columns, curvature, gram, centred);
   const factor = factorise(size, centred, ridges);
-  return { curvature, columns, factor, weak: factor.weak, ...others(problem, columns, curvature, local) };
+  return { curvature, columns, factor, weak: factor.weak.filter((j) => ridges[j] > problem.l2).length, ...others(problem, columns, curvature, local) };
 }
 
 /** Ĝ = G − c̄·μμᵀ in packed columns; undefined where it is not finite. */
@@ -125,7 +125,7 @@ function others(problem: Problem, columns: Uint32Array | undefined, curvature: n
 export function diagonalMetric(problem: Problem): Metric {
   const columns = new Uint32Array(0);
   const curvature = problem.curvatureBound ?? 1;
-  const factor: Factor = { size: 0, values: new Float64Array(0), weak: 0 };
+  const factor: Factor = { size: 0, values: new Float64Array(0), weak: [] };
   return { curvature, columns, factor, weak: 0, ...others(problem, columns, curvature, new Float64Array(0)) };
 }
 

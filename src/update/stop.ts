@@ -49,6 +49,10 @@ export function notesOf(problem: Problem, metric: MetricState, nullLoss: number,
     notes.push(
       `--l2 0: ${weak} of ${problem.layout.columns} columns are (nearly) combinations of others, so that the objective is determined but the weights are not; a small --l2 makes them so`,
     );
+  if (problem.l2 > 0 && weak > 0 && problem.layout.dtype === 'f32')
+    notes.push(
+      `${weak} of ${problem.layout.columns} columns are combinations of others as far as f32 shows, and --l2 ${problem.l2} is too small to settle their weights: --dtype f64 does, or a larger --l2`,
+    );
   if (problem.l2 === 0 && problem.loss === 'logistic' && objective <= SEPARATED * nullLoss)
     notes.push('--l2 0: the columns separate the two classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones');
   return notes;

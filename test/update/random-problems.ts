@@ -4,6 +4,8 @@ import type { DenseData } from './dense-evaluator.ts';
 export interface RandomProblem extends DenseData {
   readonly indicators: Uint8Array;
   readonly l2: number;
+  /** Whether weights may have to grow far: classes with little noise, or fewer rows than columns. */
+  readonly separable: boolean;
   readonly describe: string;
 }
 
@@ -65,7 +67,8 @@ export function randomProblem(seed: number, loss: 'squared' | 'logistic', size =
   const indicators = Uint8Array.from({ length: columns }, (_, j) => (j >= numeric && j < indicatorEnd ? 1 : 0));
   const l2 = pick(1 / rows, 1e-8, 0);
   const describe = `seed ${seed} ${loss} ${rows}x${columns} cond ${condition.toExponential(0)} sets ${sets}${repeats ? ' repeat' : ''}${constants ? ' constant' : ''} l2 ${l2.toExponential(0)} noise ${noise} scale ${scale}`;
-  return { rows, columns, x, y, indicators, l2, describe };
+  const separable = loss === 'logistic' && (noise === 0 || scale === 10 || rows <= columns);
+  return { rows, columns, x, y, indicators, l2, separable, describe };
 }
 
 /** Columns with singular values from 1 to 1/condition, mixed, then standardised. */
