@@ -22,7 +22,7 @@ const LAYERS = [
  * implementations share. A new implementation is not listed here, so nobody but engines/, run/ and cli/ can name it.
  */
 const SHARED_FILES = {
-  data: ['store'],
+  data: ['store', 'scratch', 'table', 'arrays', 'array-tasks', 'split'],
   kernels: ['kernels', 'losses'],
   models: ['model', 'metrics'],
   update: ['pass', 'optimizer', 'objective', 'vectors', 'registry', 'index'],
