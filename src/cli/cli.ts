@@ -48,10 +48,10 @@ function dress(program: Command, { out }: Terminal, shown: string[]): void {
 }
 
 async function fail(error: unknown, argv: readonly string[], program: Command, terminal: Terminal): Promise<number> {
-  const { out, err, env, version } = terminal;
+  const { out, err, env, version, command } = terminal;
   const known = failureOf(error, { debug: (env.PARAGRAD_DEBUG ?? '') !== '', version });
-  const command = program.commands.some((each) => each.name() === argv[0] && each.name() !== 'help') ? ` ${argv[0]}` : '';
-  const failure = known.exitCode === 2 ? { ...known, hint: `paragrad${command} --help shows what can be given` } : known;
+  const name = program.commands.some((each) => each.name() === argv[0] && each.name() !== 'help') ? ` ${argv[0]}` : '';
+  const failure = known.exitCode === 2 ? { ...known, hint: `${command}${name} --help shows what can be given` } : known;
   await err.write(failureText(failure, err.isTerminal ? textWidth(err) : undefined, err.style));
   if (argv.includes('--json')) await out.write(json(failureObject(failure)));
   return failure.exitCode;

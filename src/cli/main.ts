@@ -6,10 +6,11 @@ import { styleFor } from './format/style.ts';
 import type { Stream } from './terminal.ts';
 
 function streamOf(stream: NodeJS.WriteStream): Stream {
-  // `head` has seen enough: that is no error.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    // `head` has seen enough: that is no error.
+    if (error.code === 'EPIPE') process.exit();
+    if (stream !== process.stderr) process.stderr.write(`error: results cannot be written: ${error.message} [PARAGRAD_OUT]\n`);
+    process.exit(1);
   });
   const isTerminal = stream.isTTY === true && process.env.TERM !== 'dumb';
   return {
@@ -24,5 +25,8 @@ function streamOf(stream: NodeJS.WriteStream): Stream {
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-const terminal = { out: streamOf(process.stdout), err: streamOf(process.stderr), env: process.env, version };
+/** A command that is suggested must work where it is read. */
+const COMMANDS: Readonly<Record<string, string>> = { start: 'npm start --', npx: 'npx paragrad' };
+const command = COMMANDS[process.env.npm_lifecycle_event ?? ''] ?? 'paragrad';
+const terminal = { out: streamOf(process.stdout), err: streamOf(process.stderr), env: process.env, version, command };
 process.exitCode = await runCli(process.argv.slice(2), terminal);

@@ -9,6 +9,8 @@ export interface Terminal {
   readonly err: Stream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** What the user typed to get here: paragrad, or how npm was asked to start it. */
+  readonly command: string;
 }
 
 export interface Stream {

@@ -150,6 +150,29 @@ describe('failures', () => {
   });
 });
 
+describe.each(['inline', 'threads'])('Ctrl-C in a run %s', (engine) => {
+  it('ends it at the next step, and keeps the result', async () => {
+    const others = process.listeners('SIGINT');
+    const terminal = fakeTerminal({ live: true });
+    const write = terminal.err.write;
+    let pressed = false;
+    terminal.err.write = async (text) => {
+      if (!pressed && text.includes('pass ')) {
+        pressed = true;
+        for (const listener of process.listeners('SIGINT')) if (!others.includes(listener)) listener('SIGINT');
+      }
+      await write(text);
+    };
+    const endless = ['--optimizer', 'gradient-descent', '--learning-rate', '1e-9', '--tolerance', '0', '--max-passes', '1e12'];
+    const argv = ['train', 'houses.csv', '--target', 'price', '--json', '--out', `kept-${engine}`, '--engine', engine, ...endless];
+    expect(await runCli(argv, terminal)).toBe(130);
+    expect(JSON.parse(terminal.texts.out)).toMatchObject({ reason: 'aborted', converged: false, out: `kept-${engine}` });
+    expect(terminal.texts.err).toContain('note: interrupted: ends at the next step');
+    expect(existsSync(`kept-${engine}/model.json`)).toBe(true);
+    expect(process.listeners('SIGINT')).toEqual(others);
+  });
+});
+
 describe('results', () => {
   it('of train, for programs: one object, and a model that predict and inspect take', async () => {
     const trained = await run('train', 'houses.csv', '--target', 'price', '--json', '--out', 'm1', '--dtype', 'f64', '--seed', '3');

@@ -3,6 +3,7 @@ import { PLAIN } from '../../src/cli/format/style.ts';
 import type { Stream, Terminal } from '../../src/cli/terminal.ts';
 
 export interface FakeTerminal extends Terminal {
+  readonly err: { -readonly [K in keyof Stream]: Stream[K] };
   readonly texts: { out: string; err: string };
 }
 
@@ -26,5 +27,5 @@ export function fakeTerminal(options: { live?: boolean; columns?: number; env?: 
       write: async (text) => add(text),
     };
   };
-  return { out: stream('out'), err: stream('err'), env: options.env ?? {}, version: '1.2.3', texts };
+  return { out: stream('out'), err: stream('err'), env: options.env ?? {}, version: '1.2.3', command: 'paragrad', texts };
 }

@@ -25,7 +25,9 @@ afterAll(() => {
 });
 
 function start(...argv: string[]): ChildProcess & { texts: { out: string; err: string } } {
-  const child = spawn(process.execPath, [PROGRAM, ...argv], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  // As if a user had typed it, not npm.
+  const { npm_lifecycle_event: _, NO_COLOR: __, ...env } = process.env;
+  const child = spawn(process.execPath, [PROGRAM, ...argv], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const texts = { out: '', err: '' };
   child.stdout.on('data', (data: Buffer) => {
     texts.out += data.toString();

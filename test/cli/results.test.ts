@@ -12,7 +12,7 @@ import { SCHEMA, SUMMARY } from './summaries.ts';
 
 describe('train', () => {
   it('shows data, result, coefficients, run and what to do next', () => {
-    expect(trainResult(SUMMARY, PLAIN)).toBe(
+    expect(trainResult(SUMMARY, PLAIN, 'paragrad')).toBe(
       `
 Data
   file      houses.csv
@@ -51,7 +51,7 @@ Next: paragrad predict 'runs/my run' new.csv`.slice(1),
   it('shows classes and their measures', () => {
     const schema = { ...SCHEMA, model: 'logistic' as const, classes: ['no', 'yes'] as const, target: 'clicked' };
     const validation = { rows: 10, logLoss: 0.11, accuracy: 0.958, auc: Number.NaN };
-    const text = trainResult({ ...SUMMARY, model: 'logistic', schema, validation, out: null }, PLAIN);
+    const text = trainResult({ ...SUMMARY, model: 'logistic', schema, validation, out: null }, PLAIN, 'paragrad');
     expect(text).toContain('  classes   yes (positive) and no  --positive LABEL chooses');
     expect(text).toContain('  AUC        –');
     expect(text).toContain('  accuracy   95.8 %');
@@ -61,7 +61,7 @@ Next: paragrad predict 'runs/my run' new.csv`.slice(1),
 
   it('has no room for nothing: no columns, no validation rows, no gain', () => {
     const empty = { ...SUMMARY, coefficients: [], validation: null, loss: 0, nullLoss: 0, gap: 0 };
-    const text = trainResult({ ...empty, schema: { ...SCHEMA, leftOut: [], encodedColumns: 0 } }, PLAIN);
+    const text = trainResult({ ...empty, schema: { ...SCHEMA, leftOut: [], encodedColumns: 0 } }, PLAIN, 'npm start --');
     expect(text).toContain('Result  no rows were held back for validation\n  loss       0  in training, penalty included\n');
     expect(text).not.toMatch(/Largest|left out {2}|NaN/);
   });

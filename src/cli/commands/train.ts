@@ -4,6 +4,7 @@ import type { TrainedRun } from '../../run/train.ts';
 import type { RunSummary } from '../../run/types.ts';
 import { firstStepSection, planSection, updateSection } from '../format/explain.ts';
 import { json } from '../format/json.ts';
+import { shellWord } from '../format/text.ts';
 import { trainResult } from '../format/train-result.ts';
 import { interruptible } from '../interrupt.ts';
 import { defaultOut } from '../options.ts';
@@ -16,9 +17,13 @@ export async function trainCommand(file: string, flags: TrainFlags, terminal: Te
   const { json: asJson = false, timeLimit, ...options } = flags;
   const { target } = flags;
   if (target === undefined)
-    throw new ParagradError('PARAGRAD_USAGE', '--target is missing: name the column to predict (paragrad inspect FILE shows the columns)', {
-      place: { option: '--target' },
-    });
+    throw new ParagradError(
+      'PARAGRAD_USAGE',
+      `--target is missing: name the column to predict (${terminal.command} inspect ${shellWord(file)} shows the columns)`,
+      {
+        place: { option: '--target' },
+      },
+    );
   const out = flags.out ?? freeName(defaultOut(target, new Date()));
   const progress = new LiveProgress(terminal);
   try {
@@ -30,7 +35,9 @@ export async function trainCommand(file: string, flags: TrainFlags, terminal: Te
     );
     progress.end();
     const { style } = terminal.out;
-    await terminal.out.write(asJson ? json(run.summary) : `${trainResult(run.summary, style, explained(run, flags, terminal))}\n`);
+    await terminal.out.write(
+      asJson ? json(run.summary) : `${trainResult(run.summary, style, terminal.command, explained(run, flags, terminal))}\n`,
+    );
     return run.summary.reason === 'aborted' ? 130 : 0;
   } finally {
     progress.end();

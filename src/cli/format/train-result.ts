@@ -129,9 +129,9 @@ function runSection(summary: RunSummary, style: Style): string[] {
   return section('Run', '', table([{}, {}], rows, style), style);
 }
 
-/** What `paragrad train` prints, without a newline at the end of its last line. */
-export function trainResult(summary: RunSummary, style: Style, explained: readonly string[] = []): string {
-  const next = summary.out === null ? [] : ['', `Next: ${style.bold(`paragrad predict ${shellWord(summary.out)} new.csv`)}`];
+/** What `paragrad train` prints, without a newline at the end. @param command how the program was started: `paragrad` */
+export function trainResult(summary: RunSummary, style: Style, command: string, explained: readonly string[] = []): string {
+  const next = summary.out === null ? [] : ['', `Next: ${style.bold(`${command} predict ${shellWord(summary.out)} new.csv`)}`];
   const lines = [
     ...dataSection(summary.schema, style),
     ...explained,
