@@ -1,18 +1,13 @@
 import { ParagradError } from '../errors.ts';
-import { checkSeed } from '../random.ts';
-import { checkTraining, type Encoded, type EncodeOptions, layoutsOf } from './encoded.ts';
-import { type Encoder, encodedWidth, fitEncoder, type NumberEncoder } from './encoder.ts';
-import { placementOf } from './placement.ts';
-import { RunningTree } from './running-tree.ts';
+import { type Encoder, fitEncoder, type NumberEncoder } from './encoder.ts';
 import { type Schema, withRoles } from './schema.ts';
-import { checkFraction, fillSplit, type Split, TRAINING, VALIDATION } from './split.ts';
-import { type Chosen, choose, type Moments, mergeMoments, momentsOf, notFinite, tooLarge } from './statistics.ts';
-import { allocateStore, type ChunkViews, viewsOf } from './store.ts';
+import { fillSplit, type Split, TRAINING } from './split.ts';
+import { type Chosen, choose, notFinite, tooLarge } from './statistics.ts';
+import type { ChunkViews } from './store.ts';
 import { INGEST_ROWS } from './table.ts';
-import { chooseTarget, fillTarget, type ModelChoice, TargetProbing } from './target.ts';
 
 /** For messages. */
-const SOURCE = 'the arrays';
+export const SOURCE = 'the arrays';
 
 /** Numbers in memory, all of them there and finite. The buffers may be shared: workers then need no copy. */
 export interface ArraySource {
@@ -44,10 +39,6 @@ export interface ArrayEncoding {
   readonly scales: Float64Array;
 }
 
-export interface EncodeArraysOptions extends EncodeOptions {
-  readonly model?: ModelChoice | undefined;
-  readonly positive?: string | undefined;
-}
 
 /** Blocks of INGEST_ROWS source rows: the leaves of the statistics' tree. */
 export function ingestBlocks(source: ArraySource): number {
@@ -62,7 +53,8 @@ export function useOfBlock(source: ArraySource, block: number, split: Split): Ui
   return use;
 }
 
-function chosenOfBlock(source: ArraySource, block: number, split: Split): Chosen {
+/** The training rows of a block, with their weights. */
+export function chosenOfBlock(source: ArraySource, block: number, split: Split): Chosen {
   const use = useOfBlock(source, block, split);
   const first = block * INGEST_ROWS;
   return choose(use, TRAINING, source.weight?.subarray(first, first + use.length));
@@ -112,7 +104,7 @@ export function mergeArrayMoments(a: ArrayMoments, b: ArrayMoments): ArrayMoment
  *
  * @throws PARAGRAD_VALUE for a value that is not finite, before or after scaling and rounding
  */
-export function packChunk(source: ArraySource, rows: Float64Array, views: ChunkViews, encoding: ArrayEncoding): void {
+export function packChunk(source: ArraySource, rows: Uint32Array, views: ChunkViews, encoding: ArrayEncoding): void {
   const { x } = source;
   const { columns, centers, scales } = encoding;
   const P = 64 / views.x.BYTES_PER_ELEMENT;
@@ -129,18 +121,27 @@ export function packChunk(source: ArraySource, rows: Float64Array, views: ChunkV
       check += (out[to] as number) * 0;
       to += P;
     }
+  }
+  fillRows(source, rows, views);
+  if (check !== 0) throw wrongValue(source, rows, views.rows);
+}
+
+/** Writes y, v and offset of one chunk. */
+export function fillRows(source: ArraySource, rows: Uint32Array, views: ChunkViews): void {
+  for (let i = 0; i < views.rows; i += 1) {
+    const row = rows[i] as number;
     views.y[i] = source.y[row] as number;
     views.v[i] = source.weight === undefined ? 1 : (source.weight[row] as number);
     if (views.offset !== undefined && source.offset !== undefined) views.offset[i] = source.offset[row] as number;
   }
-  if (check !== 0) throw wrongValue(source, rows, views.rows);
 }
 
 function nameOf(source: ArraySource, column: number): string {
   return source.columnNames?.[column] ?? `x${column}`;
 }
 
-function wrongValue(source: ArraySource, rows: Float64Array, count: number): ParagradError {
+/** The error for a chunk that holds a value which is not finite, or became so. */
+export function wrongValue(source: ArraySource, rows: Uint32Array, count: number): ParagradError {
   for (let i = 0; i < count; i += 1)
     for (let j = 0; j < source.columns; j += 1) {
       const value = source.x[(rows[i] as number) * source.columns + j] as number;
@@ -149,7 +150,7 @@ function wrongValue(source: ArraySource, rows: Float64Array, count: number): Par
   return new ParagradError('PARAGRAD_VALUE', `${SOURCE}: a value is too large for the storage type: use dtype f64, or scale it`);
 }
 
-function checkSource(source: ArraySource): void {
+export function checkSource(source: ArraySource): void {
   const { x, rows, columns, y, weight, offset, columnNames } = source;
   const fail = (why: string): never => {
     throw new ParagradError('PARAGRAD_OPTION', `${SOURCE}: ${why}`);
@@ -177,26 +178,6 @@ function checkSource(source: ArraySource): void {
       if (name === 'weight' && value < 0) fail(`weight of row ${i} is ${value}: weights must be at least 0`);
     }
   }
-}
-
-/** Roles of rows, and moments of y and of all columns: the statistics pass. */
-function firstPass(source: ArraySource, split: Split, options: EncodeArraysOptions) {
-  const tree = new RunningTree<ArrayMoments>(mergeArrayMoments);
-  const probing = new TargetProbing('number');
-  const uses: Uint8Array[] = [];
-  const counts = { training: 0, validation: 0 };
-  for (let block = 0; block < ingestBlocks(source); block += 1) {
-    options.signal?.throwIfAborted();
-    const use = useOfBlock(source, block, split);
-    const firstRow = block * INGEST_ROWS;
-    const values = Float64Array.from(source.y.subarray(firstRow, firstRow + use.length));
-    probing.look({ kind: 'number', values, missing: undefined }, use.length, { source: SOURCE, name: 'y', firstRow });
-    tree.push(statisticsOfBlock(source, block, split));
-    for (let i = 0; i < use.length; i += 1) counts[use[i] === VALIDATION ? 'validation' : 'training'] += 1;
-    uses.push(use);
-    options.onProgress?.({ phase: 'statistics', rows: firstRow + use.length, total: source.rows });
-  }
-  return { moments: tree.finish(), probe: probing.finish(), uses, counts };
 }
 
 /** The encoder of fitted moments; constant columns have no encoded column. */
@@ -243,80 +224,4 @@ function firstWrong(source: ArraySource, column: number): ParagradError | undefi
     if (!Number.isFinite(value)) return notFinite(SOURCE, row, nameOf(source, column), value);
   }
   return undefined;
-}
-
-/** Source rows of a set in stored order. */
-export function storedRows(uses: readonly Uint8Array[], wanted: number, rows: number, place: (row: number) => number): Float64Array {
-  const stored = new Float64Array(rows);
-  let member = 0;
-  for (const [block, use] of uses.entries())
-    for (let i = 0; i < use.length; i += 1)
-      if (use[i] === wanted) {
-        stored[place(member)] = block * INGEST_ROWS + i;
-        member += 1;
-      }
-  return stored;
-}
-
-/** Moments of y over the training rows, and y as it is stored. */
-function targetOf(source: ArraySource, split: Split, target: Encoded['target']): { y: Float64Array; statistics: Moments } {
-  const y = new Float64Array(source.rows);
-  fillTarget(target, { kind: 'number', values: Float64Array.from(source.y), missing: undefined }, source.rows, y);
-  const tree = new RunningTree<Moments>(mergeMoments);
-  for (let block = 0; block < ingestBlocks(source); block += 1) {
-    const chosen = chosenOfBlock(source, block, split);
-    tree.push(chosen.count === 0 ? undefined : momentsOf(y.subarray(block * INGEST_ROWS), undefined, chosen));
-  }
-  return { y, statistics: tree.finish() ?? { kind: 'number', weight: 0, mean: 0, m2: 0, min: 0, max: 0, missing: 0 } };
-}
-
-/**
- * Encodes arrays in memory in one thread. The same bits as a table of the same numbers.
- *
- * @throws PARAGRAD_OPTION for arrays that do not fit together; PARAGRAD_VALUE for a value that is not finite;
- * PARAGRAD_TARGET when y does not suit the model; PARAGRAD_DATA when no training row has a weight
- */
-export function encodeArrays(source: ArraySource, options: EncodeArraysOptions = {}): Encoded {
-  const begin = performance.now();
-  const split: Split = { seed: options.seed ?? 0, fraction: options.validationFraction ?? 0.2 };
-  checkSeed(split.seed);
-  checkFraction(split.fraction);
-  checkSource(source);
-  const { moments, probe, uses, counts } = firstPass(source, split, options);
-  checkTraining(moments === undefined ? 0 : counts.training, source.rows, SOURCE);
-  const target = chooseTarget('y', probe, { model: options.model ?? 'auto', positive: options.positive });
-  const { encoder, schema, encoding } = fitArrays(source, moments as ArrayMoments, options.standardize ?? true);
-  const layouts = layoutsOf(counts.training, counts.validation, encodedWidth(encoder), options);
-  const segment = options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes };
-  const store = allocateStore(layouts.training, layouts.validation, { offsets: source.offset !== undefined, ...segment });
-  const { y, statistics } = targetOf(source, split, target);
-  const encoded = { ...source, y };
-  const trainingRows = storedRows(uses, TRAINING, counts.training, placementOf(layouts.training, options.shuffle ?? 'windows', split.seed));
-  const validationRows = storedRows(uses, VALIDATION, counts.validation, (row) => row);
-  let done = 0;
-  for (const [set, rows] of [
-    [store.training, trainingRows],
-    [store.validation, validationRows],
-  ] as const)
-    for (let chunk = 0; chunk < set.layout.chunks; chunk += 1) {
-      options.signal?.throwIfAborted();
-      const first = chunk * set.layout.chunkRows;
-      const views = viewsOf(store, set, chunk);
-      packChunk(encoded, rows.subarray(first, first + views.rows), views, encoding);
-      done += views.rows;
-      options.onProgress?.({ phase: 'encode', rows: done, total: source.rows });
-    }
-  return {
-    store,
-    encoder,
-    schema,
-    target,
-    model: target.kind === 'classes' ? 'logistic' : 'linear',
-    targetStatistics: statistics,
-    counts: { rows: source.rows, withoutTarget: 0, ...counts, missingValues: 0, unseenCategories: 0 },
-    trainingRows,
-    validationRows,
-    weighted: source.weight !== undefined,
-    seconds: { read: 0, encode: (performance.now() - begin) / 1000 },
-  };
 }

@@ -1,4 +1,4 @@
-import type { DataTask, DataTaskResult } from '../data/tasks.ts';
+import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import type { StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 
 /**
@@ -22,7 +22,7 @@ export interface Session {
    * Work on data before there are shares (statistics, packing): task i goes to worker i mod workers, results come in the order of
    * the tasks. Tasks are independent of each other.
    */
-  run(tasks: readonly DataTask[]): Promise<DataTaskResult[]>;
+  run(tasks: readonly ArrayTask[]): Promise<ArrayTaskResult[]>;
   /**
    * Runs a job whose partition has as many workers as the session.
    *

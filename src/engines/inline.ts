@@ -1,6 +1,7 @@
 import { CONTROL, type Collective, type ControlWord } from '../communicate/collective.ts';
 import { createLoopbackCollectives } from '../communicate/loopback/collectives.ts';
-import { type DataTask, type DataTaskResult, runDataTask } from '../data/tasks.ts';
+import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
+import { runArrayTaskFast } from '../kernels/array-tasks.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { mapReduce } from '../strategies/map-reduce.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
@@ -34,11 +35,11 @@ function turns(): () => Promise<void> | undefined {
   };
 }
 
-async function run(tasks: readonly DataTask[]): Promise<DataTaskResult[]> {
+async function run(tasks: readonly ArrayTask[]): Promise<ArrayTaskResult[]> {
   const pause = turns();
-  const results: DataTaskResult[] = [];
+  const results: ArrayTaskResult[] = [];
   for (const task of tasks) {
-    results.push(runDataTask(task));
+    results.push(runArrayTaskFast(task));
     await pause();
   }
   return results;

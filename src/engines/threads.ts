@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { createSharedCollective, reportLost, type SharedHandle } from '../communicate/shared/memory.ts';
-import type { DataTask, DataTaskResult } from '../data/tasks.ts';
+import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
@@ -74,12 +74,12 @@ export class ThreadSession implements Session {
     this.#threads = Array.from({ length: workers }, (_, rank) => new Thread(rank, file));
   }
 
-  async run(tasks: readonly DataTask[]): Promise<DataTaskResult[]> {
+  async run(tasks: readonly ArrayTask[]): Promise<ArrayTaskResult[]> {
     const answers = await settled(
       this.#threads.map((thread, rank) => thread.ask({ kind: 'tasks', tasks: tasks.filter((_, i) => i % this.workers === rank) })),
     );
     const results = answers.map((answer) => (answer.kind === 'results' ? answer.results : []));
-    return tasks.map((_, i) => results[i % this.workers]?.[Math.floor(i / this.workers)] as DataTaskResult);
+    return tasks.map((_, i) => results[i % this.workers]?.[Math.floor(i / this.workers)] as ArrayTaskResult);
   }
 
   async train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {

@@ -1,7 +1,7 @@
 import { kernelsFor } from '../engines/kernels.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { CACHE_LINE_BYTES, type Layout, panelRows } from '../partition/layout.ts';
-import { Scratch } from '../strategies/scratch.ts';
+import { Scratch } from '../data/scratch.ts';
 import type { Vector } from '../update/pass.ts';
 
 /** x·w of rows in one memory, in the order of training's own dots: a prediction has the bits that training saw. */

@@ -1,4 +1,5 @@
-import { type ArraySource, encodeArrays } from '../data/arrays.ts';
+import type { ArraySource } from '../data/arrays.ts';
+import { encodeArrays } from '../data/encode-arrays.ts';
 import { encodeTable } from '../data/encode.ts';
 import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';

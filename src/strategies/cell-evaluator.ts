@@ -10,7 +10,7 @@ import { DotExchange } from './dot-exchange.ts';
 import type { Evaluator } from './evaluator.ts';
 import { GramCells } from './gram-cells.ts';
 import { foldScalars, type PassKernel, type Piece, passKernelOf } from './pass-kernels.ts';
-import { Scratch } from './scratch.ts';
+import { Scratch } from '../data/scratch.ts';
 import { TotalsCells } from './totals-cells.ts';
 
 export interface CellEvaluatorOptions {

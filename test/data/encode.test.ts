@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ArraySource, encodeArrays, mergeArrayMoments, statisticsOfBlock } from '../../src/data/arrays.ts';
+import { type ArraySource, mergeArrayMoments, statisticsOfBlock } from '../../src/data/arrays.ts';
+import { encodeArrays } from '../../src/data/encode-arrays.ts';
 import { type EncodeTableOptions, encodeTable } from '../../src/data/encode.ts';
 import { encodeRows, expectedByModel } from '../../src/data/encode-rows.ts';
 import type { Encoded } from '../../src/data/encoded.ts';
@@ -228,24 +229,24 @@ describe('encodeArrays', () => {
       Array.from({ length: rows }, (_, i) => [y[i], ...x.subarray(i * columns, (i + 1) * columns)].join(',')),
     );
     const fromTable = await encode(csv, { target: 'y', chunkRows: 16, dtype: 'f64' });
-    const fromArrays = encodeArrays({ x, y, rows, columns }, { chunkRows: 16, dtype: 'f64' });
+    const fromArrays = await encodeArrays({ x, y, rows, columns }, { chunkRows: 16, dtype: 'f64' });
     expect(encodedRows(fromArrays)).toEqual(encodedRows(fromTable));
     expect(fromArrays.trainingRows).toEqual(fromTable.trainingRows);
     expect(fromArrays.encoder).toEqual(fromTable.encoder);
     expect(fromArrays.targetStatistics).toEqual(fromTable.targetStatistics);
   });
 
-  it('is right for random shapes, weights of zero included', () => {
-    fc.assert(
-      fc.property(shape, ({ rows, columns, seed, f32, standardize }) => {
+  it('is right for random shapes, weights of zero included', async () => {
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ rows, columns, seed, f32, standardize }) => {
         const arrays = source(rows, columns, seed);
         const dtype = f32 ? 'f32' : 'f64';
         const training = [...Array(rows).keys()].filter((i) => !isValidation({ seed, fraction: 0.2 }, i));
         if (training.every((i) => i % 4 === 0)) {
-          expect(() => encodeArrays(arrays, { seed, dtype, standardize })).toThrow('training row');
+          await expect(encodeArrays(arrays, { seed, dtype, standardize })).rejects.toThrow('training row');
           return;
         }
-        const encoded = encodeArrays(arrays, { seed, dtype, standardize, chunkRows: 16 });
+        const encoded = await encodeArrays(arrays, { seed, dtype, standardize, chunkRows: 16 });
         const kept = encodedColumns(encoded.encoder);
         for (const [row, { x, y, v }] of encodedRows(encoded)) {
           expect([y, v]).toEqual([arrays.y[row], row % 4]);
@@ -261,7 +262,7 @@ describe('encodeArrays', () => {
     );
   });
 
-  it('merges blocks in the tree, and takes shared memory, names and offsets', () => {
+  it('merges blocks in the tree, and takes shared memory, names and offsets', async () => {
     const rows = INGEST_ROWS + 10;
     const x = new Float32Array(new SharedArrayBuffer(rows * 2 * 4));
     for (let i = 0; i < x.length; i += 1) x[i] = i % 7;
@@ -273,7 +274,7 @@ describe('encodeArrays', () => {
       offset: Float64Array.from({ length: rows }, (_, i) => i),
       columnNames: ['p', 'q'],
     };
-    const encoded = encodeArrays(arrays, { validationFraction: 0, shuffle: 'none' });
+    const encoded = await encodeArrays(arrays, { validationFraction: 0, shuffle: 'none' });
     const blocks = [0, 1].map((block) => statisticsOfBlock(arrays, block, { seed: 0, fraction: 0 }));
     const merged = mergeArrayMoments(blocks[0] as NonNullable<(typeof blocks)[0]>, blocks[1] as NonNullable<(typeof blocks)[0]>);
     expect(encodedColumns(encoded.encoder).map((c) => [c.name, c.mean, c.scale])).toEqual(
@@ -282,7 +283,7 @@ describe('encodeArrays', () => {
     expect(viewsOf(encoded.store, encoded.store.training, 1).offset?.[0]).toBe(encoded.store.training.layout.chunkRows);
   });
 
-  it('refuses what does not fit or is not finite', () => {
+  it('refuses what does not fit or is not finite', async () => {
     const arrays = source(20, 3, 0);
     const bad: [Partial<ArraySource>, string][] = [
       [{ rows: 19 }, 'x has 60 values'],
@@ -295,8 +296,8 @@ describe('encodeArrays', () => {
       [{ columnNames: ['a', 'a', 'b'] }, 'twice'],
       [{ columnNames: ['a'] }, '1 names'],
     ];
-    for (const [change, message] of bad) expect(() => encodeArrays({ ...arrays, ...change })).toThrow(message);
-    expect(() => encodeArrays({ ...arrays, x: new Float64Array(60).map((_, i) => i * 1e38) }, { standardize: false })).toThrow(
+    for (const [change, message] of bad) await expect(encodeArrays({ ...arrays, ...change })).rejects.toThrow(message);
+    await expect(encodeArrays({ ...arrays, x: new Float64Array(60).map((_, i) => i * 1e38) }, { standardize: false })).rejects.toThrow(
       'too large for the storage type',
     );
   });
@@ -392,7 +393,7 @@ describe('writeEncoded', () => {
       .sort((a, b) => a[0] - b[0])
       .map(([row, { x, y, set }]) => [...x, set === 'training' ? 'train' : 'validation', y, row]);
     expect(rows).toEqual(expected);
-    const weighted = encodeArrays(
+    const weighted = await encodeArrays(
       { x: Float64Array.of(1, 2, 3), y: Float64Array.of(1, 2, 3), rows: 3, columns: 1, weight: Float64Array.of(1, 2, 1) },
       { validationFraction: 0 },
     );

@@ -1,8 +1,8 @@
 import { parentPort } from 'node:worker_threads';
 import { CONTROL } from '../../communicate/collective.ts';
 import { joinSharedCollective } from '../../communicate/shared/collective.ts';
-import { runDataTask } from '../../data/tasks.ts';
 import { ParagradError } from '../../errors.ts';
+import { runArrayTaskFast } from '../../kernels/array-tasks.ts';
 import { mapReduce } from '../../strategies/map-reduce.ts';
 import { kernelsFor } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
@@ -13,7 +13,7 @@ import type { WorkerMessage, WorkerRequest } from './protocol.ts';
  * from then on the ranks speak to each other only, and rank 0 tells about progress now and then.
  */
 async function answer(request: WorkerRequest): Promise<WorkerMessage> {
-  if (request.kind === 'tasks') return { kind: 'results', results: request.tasks.map(runDataTask) };
+  if (request.kind === 'tasks') return { kind: 'results', results: request.tasks.map(runArrayTaskFast) };
   const { job, rank } = request;
   const world = joinSharedCollective(request.world, rank);
   const row = joinSharedCollective(request.row, rank % job.partition.grid.columns);

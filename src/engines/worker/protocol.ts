@@ -1,11 +1,11 @@
 import type { SharedHandle } from '../../communicate/shared/memory.ts';
-import type { DataTask, DataTaskResult } from '../../data/tasks.ts';
+import type { ArrayTask, ArrayTaskResult } from '../../data/array-tasks.ts';
 import type { ErrorCode, ErrorPlace } from '../../errors.ts';
 import type { StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
 
 /** What a thread is asked to do. */
 export type WorkerRequest =
-  | { readonly kind: 'tasks'; readonly tasks: readonly DataTask[] }
+  | { readonly kind: 'tasks'; readonly tasks: readonly ArrayTask[] }
   | {
       readonly kind: 'train';
       readonly job: TrainingJob;
@@ -20,7 +20,7 @@ export type WorkerRequest =
 /** What a thread says. Exactly one of `results`, `outcome`, `failed` for each request. */
 export type WorkerMessage =
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
-  | { readonly kind: 'results'; readonly results: readonly DataTaskResult[] }
+  | { readonly kind: 'results'; readonly results: readonly ArrayTaskResult[] }
   /** Rank 0 brings the outcome: it is the same on every rank. */
   | { readonly kind: 'outcome'; readonly outcome: TrainingOutcome | undefined }
   | { readonly kind: 'failed'; readonly error: { readonly code: ErrorCode; readonly message: string; readonly place: ErrorPlace } };

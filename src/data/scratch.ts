@@ -1,4 +1,4 @@
-import { growSegment } from '../data/store.ts';
+import { growSegment } from './store.ts';
 
 /**
  * A rank's working memory in one segment: named buffers at the end of the WebAssembly memory that holds the data, since
