@@ -94,7 +94,10 @@ Update  weight - learning rate × gradient = new weight
     const many = Array.from({ length: 9 }, (_, rank) => share(rank, 0, 0, ...columns));
     const wide = { ...STEP, partials: many, sum: { ...STEP.sum, columns }, start: { weights: columns, intercept: 0 } };
     const lines = firstStepSection(wide, [], PLAIN);
-    expect(lines[2]).toMatch(/worker 0 +worker 1 +worker 2 +… +worker 8 +sum/);
-    expect(lines).toContain('  and 12 columns more');
+    expect(lines[2]).toMatch(/worker 0 +… +worker 8 +sum/);
+    expect(lines.slice(4, -2).map((line) => line.trim().split(/ {2,}/)[0])).toEqual(
+      [13, 14, 15, 16, 17, 18, 19, 20].map((j) => `column ${j}`),
+    );
+    expect(lines).toContain('  and 12 columns with smaller sums');
   });
 });

@@ -6,9 +6,9 @@ import { section, table } from './table.ts';
 import { clean, cutMiddle, plural } from './text.ts';
 
 const COORDINATES_SHOWN = 8;
-/** Workers beside each other: more than this are shortened to the first ones and the last. */
-const WORKERS_SHOWN = 4;
-const NAME_WIDTH = 26;
+/** Workers beside each other: more than this are shortened to the first and the last. */
+const WORKERS_SHOWN = 3;
+const NAME_WIDTH = 24;
 
 type FirstStep = NonNullable<RunSummary['firstStep']>;
 
@@ -52,12 +52,14 @@ function partOf(partial: FirstStep['partials'][number], j: number | undefined): 
   return j >= partial.columnBegin && j < partial.columnEnd ? partial.columns[j - partial.columnBegin] : undefined;
 }
 
-/** The coordinates that are shown: the intercept, then the first columns. */
+/** The coordinates that are shown: the intercept, then the columns of the largest sums, in their order. */
 function coordinates(step: FirstStep, names: readonly string[]): { name: string; j: number | undefined }[] {
-  const columns = Array.from({ length: Math.min(COORDINATES_SHOWN, step.sum.columns.length) }, (_, j) => ({
-    name: cutMiddle(clean(names[j] ?? `column ${j + 1}`), NAME_WIDTH),
-    j,
-  }));
+  const size = (j: number): number => Math.abs(step.sum.columns[j] as number);
+  const largest = Array.from(step.sum.columns, (_, j) => j)
+    .sort((a, b) => size(b) - size(a) || a - b)
+    .slice(0, COORDINATES_SHOWN)
+    .sort((a, b) => a - b);
+  const columns = largest.map((j) => ({ name: cutMiddle(clean(names[j] ?? `column ${j + 1}`), NAME_WIDTH), j }));
   return [{ name: 'intercept', j: undefined }, ...columns];
 }
 
@@ -85,7 +87,7 @@ function coordinatesOf(step: FirstStep, names: readonly string[]): Coordinate[] 
  */
 export function firstStepSection(step: FirstStep, names: readonly string[], style: Style): string[] {
   const shown = coordinatesOf(step, names);
-  const workers = step.partials.length <= WORKERS_SHOWN ? step.partials.map((_, i) => i) : [0, 1, 2, -1, step.partials.length - 1];
+  const workers = step.partials.length <= WORKERS_SHOWN ? step.partials.map((_, i) => i) : [0, -1, step.partials.length - 1];
   const right = { align: 'right' } as const;
   const numbers = (values: readonly (number | undefined)[]): string[] =>
     alignPoints(values.map((value) => (value === undefined ? '·' : short(value, 6))));
@@ -104,7 +106,7 @@ export function firstStepSection(step: FirstStep, names: readonly string[], styl
   const rest = step.sum.columns.length - (shown.length - 1);
   const lines = [
     ...table(columns, rows, style),
-    ...(rest > 0 ? [style.dim(`  and ${plural(rest, 'column')} more`)] : []),
+    ...(rest > 0 ? [style.dim(`  and ${plural(rest, 'column')} with smaller sums`)] : []),
     `  gradient = sum ÷ ${short(step.divisor, 8)} + ${short(step.l2, 6)} · weight${style.dim('   (rows in training; l2, not for the intercept)')}`,
   ];
   return section('First step', 'every worker adds up its own rows, then the parts are added', lines, style);
