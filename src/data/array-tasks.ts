@@ -9,7 +9,13 @@ import { type DataStore, viewsOf } from './store.ts';
  */
 export type ArrayTask =
   /** Moments of the training rows of ingest blocks [blockBegin, blockEnd). */
-  | { readonly kind: 'moments'; readonly source: ArraySource; readonly split: Split; readonly blockBegin: number; readonly blockEnd: number }
+  | {
+      readonly kind: 'moments';
+      readonly source: ArraySource;
+      readonly split: Split;
+      readonly blockBegin: number;
+      readonly blockEnd: number;
+    }
   /** Fills chunks [chunkBegin, chunkEnd) of a set. */
   | {
       readonly kind: 'pack';
@@ -45,7 +51,9 @@ export function rowsOfPackedChunk(task: PackTask, chunk: number, rows: number): 
 
 export function runArrayTask(task: ArrayTask): ArrayTaskResult {
   if (task.kind === 'moments')
-    return Array.from({ length: task.blockEnd - task.blockBegin }, (_, i) => statisticsOfBlock(task.source, task.blockBegin + i, task.split));
+    return Array.from({ length: task.blockEnd - task.blockBegin }, (_, i) =>
+      statisticsOfBlock(task.source, task.blockBegin + i, task.split),
+    );
   for (let chunk = task.chunkBegin; chunk < task.chunkEnd; chunk += 1) {
     const views = viewsOf(task.store, task.store[task.set], chunk);
     packChunk(task.source, rowsOfPackedChunk(task, chunk, views.rows), views, task.encoding);

@@ -39,7 +39,6 @@ export interface ArrayEncoding {
   readonly scales: Float64Array;
 }
 
-
 /** Blocks of INGEST_ROWS source rows: the leaves of the statistics' tree. */
 export function ingestBlocks(source: ArraySource): number {
   return Math.ceil(source.rows / INGEST_ROWS);

@@ -1,7 +1,17 @@
 import { rowsOfChunk } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
 import { type ArrayTask, type ArrayTaskResult, type PackTask, rowsOfPackedChunk, runArrayTask } from './array-tasks.ts';
-import { type ArrayMoments, type ArraySource, checkSource, chosenOfBlock, fitArrays, ingestBlocks, mergeArrayMoments, SOURCE, useOfBlock } from './arrays.ts';
+import {
+  type ArrayMoments,
+  type ArraySource,
+  checkSource,
+  chosenOfBlock,
+  fitArrays,
+  ingestBlocks,
+  mergeArrayMoments,
+  SOURCE,
+  useOfBlock,
+} from './arrays.ts';
 import { memoryLimitBytes } from './duckdb.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, layoutsOf } from './encoded.ts';
 import { encodedWidth } from './encoder.ts';
@@ -55,8 +65,20 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
   const all = members.validation.length === 0;
   const shuffleSeed = (options.shuffle ?? 'windows') === 'windows' ? split.seed : undefined;
   const base = { kind: 'pack' as const, source, encoding, store, chunkBegin: 0 };
-  const training: PackTask = { ...base, set: 'training', members: all ? undefined : members.training, shuffleSeed, chunkEnd: layouts.training.chunks };
-  const validation: PackTask = { ...base, set: 'validation', members: members.validation, shuffleSeed: undefined, chunkEnd: layouts.validation.chunks };
+  const training: PackTask = {
+    ...base,
+    set: 'training',
+    members: all ? undefined : members.training,
+    shuffleSeed,
+    chunkEnd: layouts.training.chunks,
+  };
+  const validation: PackTask = {
+    ...base,
+    set: 'validation',
+    members: members.validation,
+    shuffleSeed: undefined,
+    chunkEnd: layouts.validation.chunks,
+  };
   options.signal?.throwIfAborted();
   await workers.run([training, validation].flatMap((task) => pieces(task, workers.count)));
   options.onProgress?.({ phase: 'encode', rows: given.rows, total: given.rows });
@@ -96,7 +118,10 @@ function targetOf(source: ArraySource, options: EncodeArraysOptions): TargetEnco
 
 /** Source rows of both sets, ascending, in shared memory. */
 function membersOf(source: ArraySource, split: Split): { training: Uint32Array; validation: Uint32Array } {
-  const rows = { training: newShared(Uint32Array, source.rows), validation: newShared(Uint32Array, split.fraction === 0 ? 0 : source.rows) };
+  const rows = {
+    training: newShared(Uint32Array, source.rows),
+    validation: newShared(Uint32Array, split.fraction === 0 ? 0 : source.rows),
+  };
   let training = 0;
   let validation = 0;
   for (let block = 0; block < ingestBlocks(source); block += 1) {
@@ -115,7 +140,10 @@ function membersOf(source: ArraySource, split: Split): { training: Uint32Array; 
   return { training: rows.training.subarray(0, training), validation: rows.validation.subarray(0, validation) };
 }
 
-function newShared<T extends Uint32Array | Float64Array>(kind: { new (buffer: SharedArrayBuffer): T; readonly BYTES_PER_ELEMENT: number }, length: number): T {
+function newShared<T extends Uint32Array | Float64Array>(
+  kind: { new (buffer: SharedArrayBuffer): T; readonly BYTES_PER_ELEMENT: number },
+  length: number,
+): T {
   return new kind(new SharedArrayBuffer(length * kind.BYTES_PER_ELEMENT));
 }
 
@@ -139,7 +167,13 @@ async function momentsByTree(
   options: EncodeArraysOptions,
 ): Promise<ArrayMoments | undefined> {
   const blocks = ingestBlocks(source);
-  const tasks = Array.from({ length: blocks }, (_, block) => ({ kind: 'moments' as const, source, split, blockBegin: block, blockEnd: block + 1 }));
+  const tasks = Array.from({ length: blocks }, (_, block) => ({
+    kind: 'moments' as const,
+    source,
+    split,
+    blockBegin: block,
+    blockEnd: block + 1,
+  }));
   options.signal?.throwIfAborted();
   const tree = new RunningTree<ArrayMoments>(mergeArrayMoments);
   for (const block of (await workers.run(tasks)).flat()) tree.push(block);

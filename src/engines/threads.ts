@@ -129,7 +129,8 @@ export class ThreadSession implements Session {
 async function settled(answers: readonly Promise<Answer>[]): Promise<Answer[]> {
   const results = await Promise.allSettled(answers);
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-  if (failures.length > 0) throw failures.find((error) => !(error instanceof ParagradError && error.code === 'PARAGRAD_PEER_LOST')) ?? failures[0];
+  if (failures.length > 0)
+    throw failures.find((error) => !(error instanceof ParagradError && error.code === 'PARAGRAD_PEER_LOST')) ?? failures[0];
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 

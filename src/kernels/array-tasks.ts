@@ -2,9 +2,9 @@ import type { ArrayTask, ArrayTaskResult, PackTask } from '../data/array-tasks.t
 import { rowsOfPackedChunk, runArrayTask } from '../data/array-tasks.ts';
 import { type ArrayMoments, type ArraySource, chosenOfBlock, fillRows, wrongValue } from '../data/arrays.ts';
 import { Scratch } from '../data/scratch.ts';
+import type { Split } from '../data/split.ts';
 import { newSegment, type StoredSet, viewsOf } from '../data/store.ts';
 import { INGEST_ROWS } from '../data/table.ts';
-import type { Split } from '../data/split.ts';
 import { panelRows } from '../partition/layout.ts';
 import { WasmInstance } from './instance.ts';
 

@@ -89,4 +89,3 @@ function areaUnderCurve({ y, z, v }: Predicted): number {
   }
   return pairs / (positives * negativesBelow);
 }
-

@@ -76,9 +76,15 @@ export function layoutOf(shape: {
   const chunkRows = shape.chunkRows ?? defaultChunkRows(rows, columns, dtype);
   const blockColumns = shape.blockColumns ?? defaultBlockColumns(columns);
   if (!Number.isSafeInteger(chunkRows) || chunkRows < CHUNK_ROWS_STEP || chunkRows > MAX_CHUNK_ROWS || chunkRows % CHUNK_ROWS_STEP !== 0)
-    throw new ParagradError('PARAGRAD_OPTION', `--chunk-rows must be a multiple of ${CHUNK_ROWS_STEP} from ${CHUNK_ROWS_STEP} to ${MAX_CHUNK_ROWS}, not ${chunkRows}`, { place: { option: '--chunk-rows' } });
+    throw new ParagradError(
+      'PARAGRAD_OPTION',
+      `--chunk-rows must be a multiple of ${CHUNK_ROWS_STEP} from ${CHUNK_ROWS_STEP} to ${MAX_CHUNK_ROWS}, not ${chunkRows}`,
+      { place: { option: '--chunk-rows' } },
+    );
   if (!Number.isSafeInteger(blockColumns) || blockColumns < 1)
-    throw new ParagradError('PARAGRAD_OPTION', `--block-columns must be a whole number of at least 1, not ${blockColumns}`, { place: { option: '--block-columns' } });
+    throw new ParagradError('PARAGRAD_OPTION', `--block-columns must be a whole number of at least 1, not ${blockColumns}`, {
+      place: { option: '--block-columns' },
+    });
   return {
     dtype,
     rows,

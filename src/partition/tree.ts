@@ -72,7 +72,10 @@ export class TreeSum<T> {
     const { begin, end } = leavesOf(node, this.#leaves);
     const whole = leavesOf(this.#root, this.#leaves);
     if (node.level > this.#root.level || begin >= end || begin < whole.begin || end > whole.end)
-      throw new ParagradError('PARAGRAD_TREE', `tree node (${node.level}, ${node.index}) does not belong to this tree of ${this.#leaves} leaves`);
+      throw new ParagradError(
+        'PARAGRAD_TREE',
+        `tree node (${node.level}, ${node.index}) does not belong to this tree of ${this.#leaves} leaves`,
+      );
     let { level, index } = node;
     let sum = value;
     this.#covered += end - begin;

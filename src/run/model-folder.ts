@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
 import { ParagradError } from '../errors.ts';
+import type { StepRecord } from '../strategies/job.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { NewFolder } from './run-folder.ts';
-import type { StepRecord } from '../strategies/job.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /** Files of a run and model folder. */
@@ -45,12 +45,18 @@ export async function writeModel(
 export async function loadModel(folder: string): Promise<FittedModel> {
   const recordFile = path.join(folder, RECORD);
   const text = await readFile(recordFile, 'utf8').catch((cause: unknown) => {
-    throw new ParagradError('PARAGRAD_MODEL_FOLDER', `${folder} is not a model folder: it has no ${RECORD}`, { place: { file: folder }, cause });
+    throw new ParagradError('PARAGRAD_MODEL_FOLDER', `${folder} is not a model folder: it has no ${RECORD}`, {
+      place: { file: folder },
+      cause,
+    });
   });
   const record = parseRecord(text, recordFile);
   const weightsFile = path.join(folder, WEIGHTS);
   const bytes = await readFile(weightsFile).catch((cause: unknown) => {
-    throw new ParagradError('PARAGRAD_MODEL_FILE', `${folder} has no ${WEIGHTS}: the folder is not whole`, { place: { file: weightsFile }, cause });
+    throw new ParagradError('PARAGRAD_MODEL_FILE', `${folder} has no ${WEIGHTS}: the folder is not whole`, {
+      place: { file: weightsFile },
+      cause,
+    });
   });
   const { tensors, metadata } = readSafetensors(bytes, weightsFile);
   const model = new FittedModel(record, {
@@ -58,9 +64,13 @@ export async function loadModel(folder: string): Promise<FittedModel> {
     intercept: tensors.intercept?.values[0] ?? Number.NaN,
   });
   if (model.weightsSha256 !== metadata.sha256 || model.vector.weights.length !== model.columns.length)
-    throw new ParagradError('PARAGRAD_MODEL_FILE', `${weightsFile} does not hold the weights that were saved: it was damaged or exchanged`, {
-      place: { file: weightsFile },
-    });
+    throw new ParagradError(
+      'PARAGRAD_MODEL_FILE',
+      `${weightsFile} does not hold the weights that were saved: it was damaged or exchanged`,
+      {
+        place: { file: weightsFile },
+      },
+    );
   return model;
 }
 
@@ -73,9 +83,13 @@ function parseRecord(text: string, file: string): ModelRecord {
   }
   if (value.format !== FORMAT) throw new ParagradError('PARAGRAD_MODEL_FOLDER', `${file} is not a model of paragrad`, { place: { file } });
   if (value.formatVersion !== FORMAT_VERSION)
-    throw new ParagradError('PARAGRAD_MODEL_VERSION', `${file} has format version ${value.formatVersion}; this version reads ${FORMAT_VERSION}: update paragrad`, {
-      place: { file },
-    });
+    throw new ParagradError(
+      'PARAGRAD_MODEL_VERSION',
+      `${file} has format version ${value.formatVersion}; this version reads ${FORMAT_VERSION}: update paragrad`,
+      {
+        place: { file },
+      },
+    );
   const { name, encoder, target, layout, columnMeans, summary } = value;
   if (!name || !encoder || !target || !layout || !columnMeans || !summary)
     throw new ParagradError('PARAGRAD_MODEL_FILE', `${file} lacks a part of the model: it was damaged`, { place: { file } });

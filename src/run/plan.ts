@@ -28,7 +28,11 @@ export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'w
   return { engine, partition: partitionOf(layout, kind, count) };
 }
 
-function engineFor(layout: Layout, { engine, workers }: Pick<TrainOptions, 'engine' | 'workers'>, kind: PartitionKind): 'inline' | 'threads' {
+function engineFor(
+  layout: Layout,
+  { engine, workers }: Pick<TrainOptions, 'engine' | 'workers'>,
+  kind: PartitionKind,
+): 'inline' | 'threads' {
   if (engine === 'inline' || engine === 'threads') return engine;
   if (workers !== undefined) return workers > 1 ? 'threads' : 'inline';
   if (kind !== 'rows') return 'threads';

@@ -2,8 +2,8 @@ import { encodeRows, expectedByModel } from '../data/encode-rows.ts';
 import { encodedWidth } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
 import { growSegment, newSegment } from '../data/store.ts';
+import { Scorer } from '../engines/scorer.ts';
 import type { FittedModel } from './model.ts';
-import { Scorer } from './score.ts';
 
 /** A run of predictions, in the order of the source's rows. Its arrays are reused: they hold until the next block. */
 export interface PredictionBlock {
@@ -51,7 +51,11 @@ export async function predict(model: FittedModel, source: string, options: { sig
   }
 }
 
-async function* blocksOf(model: FittedModel, encoding: ReturnType<typeof encodeRows>, report: PredictReport): AsyncGenerator<PredictionBlock> {
+async function* blocksOf(
+  model: FittedModel,
+  encoding: ReturnType<typeof encodeRows>,
+  report: PredictReport,
+): AsyncGenerator<PredictionBlock> {
   const { layout, encoder } = model.record;
   const memory = newSegment(0);
   const scorer = new Scorer(memory, { ...layout, columns: encodedWidth(encoder) }, model.vector, 'wasm');

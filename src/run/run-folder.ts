@@ -86,12 +86,19 @@ async function checkFree(target: string, force: boolean): Promise<void> {
     throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} exists already: choose another --out, or --force to replace it`, { place });
   const files = await readdir(target).catch(() => undefined);
   if (files === undefined || (files.length > 0 && !files.includes('model.json')))
-    throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} is not a run folder of paragrad, and is not replaced even with --force: choose another --out`, {
-      place,
-    });
+    throw new ParagradError(
+      'PARAGRAD_OUT_EXISTS',
+      `${target} is not a run folder of paragrad, and is not replaced even with --force: choose another --out`,
+      {
+        place,
+      },
+    );
 }
 
 function unwritable(target: string, error: unknown): ParagradError {
   const why = error instanceof Error ? error.message : String(error);
-  return new ParagradError('PARAGRAD_OUT', `${target} cannot be written: ${why}`, { place: { file: target, option: '--out' }, cause: error });
+  return new ParagradError('PARAGRAD_OUT', `${target} cannot be written: ${why}`, {
+    place: { file: target, option: '--out' },
+    cause: error,
+  });
 }

@@ -1,12 +1,13 @@
 import type { ArraySource } from '../data/arrays.ts';
-import { encodeArrays } from '../data/encode-arrays.ts';
 import { encodeTable } from '../data/encode.ts';
+import { type EncodeArraysOptions, encodeArrays } from '../data/encode-arrays.ts';
 import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
 import type { Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
 import { ParagradError } from '../errors.ts';
+import { layoutOf } from '../partition/layout.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { FittedModel } from './model.ts';
 import { writeModel } from './model-folder.ts';
@@ -35,13 +36,18 @@ export async function train(source: string | ArraySource, options: TrainOptions)
   const resolved = resolveOptions(options);
   const emit = (event: RunEvent): void => options.onEvent?.(event);
   const folder = resolved.out === undefined ? undefined : await NewFolder.claim(resolved.out, resolved.force ?? false);
+  const crew = new Crew();
   try {
-    const encoded = await encodeSource(source, resolved, options.signal, emit);
+    const encoded = await encodeSource(source, resolved, crew, options.signal, emit);
     const schema = schemaSummary(encoded, resolved);
     emit({ kind: 'schema', schema });
     const plan = planOf(encoded.store.training.layout, resolved);
     emit({ kind: 'plan', plan: describePlan(encoded.store.training.layout, plan) });
-    const outcome = await learn(jobOf(encoded, resolved, plan), plan, options, emit);
+    const hooks = { onSteps: (steps: TrainingOutcome['steps']) => emit({ kind: 'steps', steps }) };
+    const job = jobOf(encoded, resolved, plan);
+    const session = await crew.open(plan.engine, plan.partition.workers);
+    const outcome = await session.train(job, options.signal === undefined ? hooks : { ...hooks, signal: options.signal });
+    await crew.close();
     const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
     const summary = summaryOf({ encoded, schema, plan, outcome, validation, options: resolved, totalMs: performance.now() - began });
     for (const text of summary.notes) emit({ kind: 'note', text });
@@ -55,19 +61,41 @@ export async function train(source: string | ArraySource, options: TrainOptions)
   } catch (error) {
     await folder?.discard();
     throw error;
+  } finally {
+    await crew.close();
+  }
+}
+
+/** The workers of a run: the same ones encode arrays and train, where the plan allows. */
+class Crew {
+  #session: Session | undefined;
+  #engine: string | undefined;
+
+  async open(engine: Plan['engine'], workers: number): Promise<Session> {
+    if (this.#session !== undefined && this.#engine === engine && this.#session.workers === workers) return this.#session;
+    await this.close();
+    this.#session = engineOf(engine).open(workers);
+    this.#engine = engine;
+    return this.#session;
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.close();
+    this.#session = undefined;
   }
 }
 
 async function encodeSource(
   source: string | ArraySource,
   options: ResolvedOptions,
+  crew: Crew,
   signal: AbortSignal | undefined,
   emit: (event: RunEvent) => void,
 ): Promise<Encoded> {
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
   const { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
   const shared = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, signal, onProgress };
-  if (typeof source !== 'string') return encodeArrays(source, shared);
+  if (typeof source !== 'string') return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
   const { target, category, number, drop, maxCategories } = options;
   if (target === undefined)
     throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
@@ -100,14 +128,18 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
   };
 }
 
-async function learn(job: TrainingJob, plan: Plan, options: TrainOptions, emit: (event: RunEvent) => void): Promise<TrainingOutcome> {
-  const session: Session = engineOf(plan.engine).open(plan.partition.workers);
-  try {
-    const hooks = { onSteps: (steps: TrainingOutcome['steps']) => emit({ kind: 'steps', steps }) };
-    return await session.train(job, options.signal === undefined ? hooks : { ...hooks, signal: options.signal });
-  } finally {
-    await session.close();
-  }
+/**
+ * Who encodes arrays: the threads that will train, where the matrix lies in shared memory (any other would be copied to each of
+ * them); else this thread.
+ */
+async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Crew): Promise<NonNullable<EncodeArraysOptions['workers']>> {
+  const validation = Math.round(source.rows * options.validationFraction);
+  const { dtype, chunkRows, blockColumns } = options;
+  const layout = layoutOf({ dtype, rows: source.rows - validation, columns: source.columns, chunkRows, blockColumns });
+  const plan = planOf(layout, options);
+  const shared = source.x.buffer instanceof SharedArrayBuffer;
+  const session = await crew.open(shared ? plan.engine : 'inline', shared ? plan.partition.workers : 1);
+  return { count: session.workers, run: (tasks) => session.run(tasks) };
 }
 
 function modelOf(encoded: Encoded, outcome: TrainingOutcome, summary: RunSummary): FittedModel {

@@ -1,11 +1,15 @@
 import type { Encoded } from '../data/encoded.ts';
 import { viewsOf } from '../data/store.ts';
+import { Scorer } from '../engines/scorer.ts';
 import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
 import type { Vector } from '../update/pass.ts';
-import { Scorer } from './score.ts';
 
 /** Fit measures on the validation rows; null without any. */
-export async function validate(encoded: Encoded, vector: Vector, kernels: 'wasm' | 'reference'): Promise<RegressionMetrics | ClassMetrics | null> {
+export async function validate(
+  encoded: Encoded,
+  vector: Vector,
+  kernels: 'wasm' | 'reference',
+): Promise<RegressionMetrics | ClassMetrics | null> {
   const { store, model } = encoded;
   const set = store.validation;
   const { layout } = set;

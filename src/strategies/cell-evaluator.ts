@@ -1,4 +1,5 @@
 import { CONTROL, type Collective, type ControlWord, type Part } from '../communicate/collective.ts';
+import { Scratch } from '../data/scratch.ts';
 import type { DataStore, StoredSet } from '../data/store.ts';
 import { assert } from '../errors.ts';
 import { ACCUMULATOR_BYTES, type KernelLoss, type Kernels, LANES } from '../kernels/kernels.ts';
@@ -10,7 +11,6 @@ import { DotExchange } from './dot-exchange.ts';
 import type { Evaluator } from './evaluator.ts';
 import { GramCells } from './gram-cells.ts';
 import { foldScalars, type PassKernel, type Piece, passKernelOf } from './pass-kernels.ts';
-import { Scratch } from '../data/scratch.ts';
 import { TotalsCells } from './totals-cells.ts';
 
 export interface CellEvaluatorOptions {

@@ -48,7 +48,12 @@ export async function explainFirstStep(
   const columnBegin = columnOfBlock(layout, share.blockBegin);
   const columnEnd = columnOfBlock(layout, share.blockEnd);
   const own = recorder.sum(SCALARS + layout.columns);
-  const message = new Float64Array([own.nodes, own.bytes, ...own.values.subarray(0, SCALARS), ...own.values.subarray(SCALARS + columnBegin, SCALARS + columnEnd)]);
+  const message = new Float64Array([
+    own.nodes,
+    own.bytes,
+    ...own.values.subarray(0, SCALARS),
+    ...own.values.subarray(SCALARS + columnBegin, SCALARS + columnEnd),
+  ]);
   const gathered = await host.world.allGather(new Uint8Array(message.buffer));
   const partials = gathered.map((bytes, rank): PartialGradient => {
     const values = new Float64Array(bytes.slice().buffer);

@@ -156,7 +156,14 @@ export class GramCells {
       for (const [k, j] of columns.entries())
         bytes.copyWithin(to + panel * stride + k * CACHE_LINE_BYTES, from + j * CACHE_LINE_BYTES, from + (j + 1) * CACHE_LINE_BYTES);
     }
-    return { x: to, panelStride: stride, panels: at.panels.length, columns: columns.length, blockColumns: layout.blockColumns, firstPanel: 0 };
+    return {
+      x: to,
+      panelStride: stride,
+      panels: at.panels.length,
+      columns: columns.length,
+      blockColumns: layout.blockColumns,
+      firstPanel: 0,
+    };
   }
 
   #weights(layout: Layout, segment: number, weights: Float64Array): number {
@@ -196,7 +203,8 @@ export class GramCells {
     scratch.f64(accumulators, columns * 2).fill(0);
     scratch.f64(sums, columns).fill(0);
     for (const [i, panel] of at.panels.entries()) {
-      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(panel) !== groupOfPanel(at.panels[i - 1] as number)) kernels.flush(columns, accumulators, sums);
+      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(panel) !== groupOfPanel(at.panels[i - 1] as number))
+        kernels.flush(columns, accumulators, sums);
       const one = { ...run, x: run.x + i * run.panelStride, panels: 1, firstPanel: panel };
       kernels.update(one, r + i * CACHE_LINE_BYTES, accumulators, sums);
     }

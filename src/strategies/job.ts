@@ -2,7 +2,7 @@ import type { Traffic } from '../communicate/collective.ts';
 import type { DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
 import type { Partition } from '../partition/plan.ts';
-import type { EndReason, Outcome, OptimizerOptions, Progress } from '../update/optimizer.ts';
+import type { EndReason, OptimizerOptions, Outcome, Progress } from '../update/optimizer.ts';
 
 /** What every rank of a training run is told. Survives `structuredClone`. */
 export interface TrainingJob {

@@ -101,12 +101,7 @@ function lossKernel(loss: KernelLoss, at: readonly Vector[], set: 'training' | '
   };
 }
 
-function lossAlongKernel(
-  loss: KernelLoss,
-  at: Vector,
-  direction: Vector,
-  steps: readonly number[],
-): PassKernel<SumsOf<'lossAlong'>> {
+function lossAlongKernel(loss: KernelLoss, at: Vector, direction: Vector, steps: readonly number[]): PassKernel<SumsOf<'lossAlong'>> {
   const along = (piece: Piece, zDots: number, qDots: number): void =>
     piece.kernels.lossAlong(
       loss,

@@ -17,8 +17,7 @@ export async function problemOf(job: TrainingJob, evaluator: Evaluator): Promise
   const model = modelOf(job.model);
   const { layout, chunks } = job.store.training;
   const totals = await evaluator.evaluate({ kind: 'totals', set: 'training' });
-  if (!(totals.v > 0))
-    throw new ParagradError('PARAGRAD_NO_ROWS', 'there is no training row with a weight above 0: nothing to learn from');
+  if (!(totals.v > 0)) throw new ParagradError('PARAGRAD_NO_ROWS', 'there is no training row with a weight above 0: nothing to learn from');
   const notes: string[] = [];
   const offsets = chunks.some(({ offset }) => offset !== 0);
   const nullModel = await nullModelOf(job, model, totals, evaluator, offsets, notes);

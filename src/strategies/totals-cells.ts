@@ -56,10 +56,16 @@ export class TotalsCells {
     for (const [i, panel] of panels.entries()) {
       const rowAt = panel * panelRows(layout.dtype) * 8;
       const rows = { y: place.y + rowAt, v: place.v + rowAt, offset: place.offset === 0 ? 0 : place.offset + rowAt };
-      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(panel) !== groupOfPanel(panels[i - 1] as number)) kernels.flush(count, accumulators, sums);
+      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(panel) !== groupOfPanel(panels[i - 1] as number))
+        kernels.flush(count, accumulators, sums);
       kernels.totals(1, rows, r, lanes);
       const x = place.x + panel * panelStride + begin * CACHE_LINE_BYTES;
-      kernels.update({ x, panelStride, panels: 1, columns: count, blockColumns: layout.blockColumns, firstPanel: panel }, r, accumulators, sums);
+      kernels.update(
+        { x, panelStride, panels: 1, columns: count, blockColumns: layout.blockColumns, firstPanel: panel },
+        r,
+        accumulators,
+        sums,
+      );
     }
     kernels.flush(count, accumulators, sums);
     const scalars = this.#share.blockBegin === 0 ? SCALARS : 0;

@@ -6,7 +6,9 @@ import type { TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
 
 const bits = ({ outcome, progress }: TrainingOutcome): string =>
-  Buffer.from(new Float64Array([...outcome.vector.weights, outcome.vector.intercept, outcome.objective, progress.passes]).buffer).toString('hex');
+  Buffer.from(new Float64Array([...outcome.vector.weights, outcome.vector.intercept, outcome.objective, progress.passes]).buffer).toString(
+    'hex',
+  );
 
 async function onThreads(job: TrainingJob, hooks: Parameters<ReturnType<typeof threads.open>['train']>[1] = {}): Promise<TrainingOutcome> {
   const session = threads.open(job.partition.workers);
@@ -45,23 +47,29 @@ test('more workers than chunks: some own nothing, and the bits are the same', as
   expect(bits(await onThreads(jobOf(store, { workers: 4 })))).toBe(bits(await inline.open(1).train(jobOf(store), {})));
 });
 
-test.each(['rows', 'columns', 'grid'] as const)('%s: a worker that dies in the middle ends the run with its rank, no hang', async (kind) => {
-  const session = threads.open(4);
-  let killed: Promise<void> | undefined;
-  const run = session.train(endless(4, kind), {
-    onSteps: () => {
-      killed ??= session.kill(2);
-    },
-  });
-  await expect(run).rejects.toMatchObject({ code: 'PARAGRAD_WORKER_LOST', place: { rank: 2 } });
-  expect(killed).toBeDefined();
-  await session.close();
-});
+test.each(['rows', 'columns', 'grid'] as const)(
+  '%s: a worker that dies in the middle ends the run with its rank, no hang',
+  async (kind) => {
+    const session = threads.open(4);
+    let killed: Promise<void> | undefined;
+    const run = session.train(endless(4, kind), {
+      onSteps: () => {
+        killed ??= session.kill(2);
+      },
+    });
+    await expect(run).rejects.toMatchObject({ code: 'PARAGRAD_WORKER_LOST', place: { rank: 2 } });
+    expect(killed).toBeDefined();
+    await session.close();
+  },
+);
 
 test('a worker that throws ends the run with its own error, not with the echo of the others', async () => {
   const job = endless(3, 'rows');
   const shares = job.partition.shares.map((share) => (share.rank === 1 ? { ...share, chunkEnd: 10_000 } : share));
-  await expect(onThreads({ ...job, partition: { ...job.partition, shares } })).rejects.toMatchObject({ code: 'PARAGRAD_INTERNAL', place: { rank: 1 } });
+  await expect(onThreads({ ...job, partition: { ...job.partition, shares } })).rejects.toMatchObject({
+    code: 'PARAGRAD_INTERNAL',
+    place: { rank: 1 },
+  });
 });
 
 test('an abort ends all ranks with a result, and the main thread hears of progress', async () => {

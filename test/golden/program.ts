@@ -1,4 +1,4 @@
-import { train, type TrainOptions } from '../../src/index.ts';
+import { type TrainOptions, train } from '../../src/index.ts';
 import { NUMERICS_VERSION } from '../../src/run/version.ts';
 
 /**

@@ -26,7 +26,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function fit(model: 'linear' | 'logistic', options: TrainOptions): Promise<RunSummary> {
+function trainOn(model: 'linear' | 'logistic', options: TrainOptions): Promise<RunSummary> {
   const data = model === 'linear' ? { file: AMES, target: 'Sale_Price' } : { file: classes, target: 'class', drop: ['Sale_Price'] };
   const { file, ...named } = data;
   return train(file, { maxPasses: 20, ...named, ...options }).then(({ summary }) => summary);
@@ -35,12 +35,12 @@ function fit(model: 'linear' | 'logistic', options: TrainOptions): Promise<RunSu
 describe.each(['f32', 'f64'] as const)('%s', (dtype) => {
   describe.each(['linear', 'logistic'] as const)('%s', (model) => {
     test.each(OPTIMIZERS[model])('%s', async (optimizer) => {
-      const base = await fit(model, { dtype, optimizer, engine: 'inline' });
+      const base = await trainOn(model, { dtype, optimizer, engine: 'inline' });
       expect(base.plan.chunks).toBeGreaterThanOrEqual(8);
       expect(base.loss).toBeLessThan(base.nullLoss);
       for (const partition of ['rows', 'columns', 'grid'] as const)
         for (const workers of [1, 2, 3, 4, 7]) {
-          const other = await fit(model, { dtype, optimizer, engine: 'threads', partition, workers });
+          const other = await trainOn(model, { dtype, optimizer, engine: 'threads', partition, workers });
           for (const share of other.plan.shares) expect(share.rowEnd > share.rowBegin && share.columnEnd > share.columnBegin).toBe(true);
           expect(other.weightsSha256, `${partition} ${workers}`).toBe(base.weightsSha256);
         }

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ParagradError } from '../../src/errors.ts';
-import { columnOfBlock, defaultBlockColumns, defaultChunkRows, layoutOf, panelRows, panelsOf, panelsOfChunk, rowsOfChunk } from '../../src/partition/layout.ts';
+import {
+  columnOfBlock,
+  defaultBlockColumns,
+  defaultChunkRows,
+  layoutOf,
+  panelRows,
+  panelsOf,
+  panelsOfChunk,
+  rowsOfChunk,
+} from '../../src/partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type PartitionKind, partitionOf } from '../../src/partition/plan.ts';
 import { sampledPanels } from '../../src/partition/sample.ts';
 
@@ -10,7 +19,10 @@ const shape = fc.record({
   dtype,
   rows: fc.integer({ min: 0, max: 50_000 }),
   columns: fc.integer({ min: 0, max: 300 }),
-  chunkRows: fc.option(fc.integer({ min: 1, max: 20 }).map((n) => n * 16), { nil: undefined }),
+  chunkRows: fc.option(
+    fc.integer({ min: 1, max: 20 }).map((n) => n * 16),
+    { nil: undefined },
+  ),
   blockColumns: fc.option(fc.integer({ min: 1, max: 40 }), { nil: undefined }),
 });
 
@@ -118,7 +130,8 @@ test('the sample takes the panels ⌊i·panels/m⌋, each once, whatever the chu
       const expected = Array.from({ length: count }, (_, i) => Math.floor((i * panels) / count));
       const perChunk = layout.chunkRows / panelRows(layout.dtype);
       const sampled: number[] = [];
-      for (let chunk = 0; chunk < layout.chunks; chunk += 1) sampled.push(...sampledPanels(layout, count, chunk).map((panel) => chunk * perChunk + panel));
+      for (let chunk = 0; chunk < layout.chunks; chunk += 1)
+        sampled.push(...sampledPanels(layout, count, chunk).map((panel) => chunk * perChunk + panel));
       expect(sampled).toEqual(expected);
     }),
   );

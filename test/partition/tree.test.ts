@@ -78,22 +78,27 @@ test('an incomplete, doubled or foreign tree is refused', () => {
 
 test('a worker adds its own chunks to the nodes of the definition, missing ones included', () => {
   fc.assert(
-    fc.property(fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }), { maxLength: 40 }), fc.nat(40), fc.nat(40), (values, a, b) => {
-      const [begin, end] = [Math.min(a, b, values.length), Math.min(Math.max(a, b), values.length)];
-      const tree = new ChunkTree(begin, end, values.length, 1);
-      // Twice: vectors of the first pass are used again in the second.
-      for (let pass = 0; pass < 2; pass += 1) {
-        tree.start();
-        for (let chunk = begin; chunk < end; chunk += 1) {
-          const value = values[chunk];
-          const vector = tree.take();
-          vector[0] = value ?? 0;
-          tree.push(value === undefined ? undefined : vector);
+    fc.property(
+      fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }), { maxLength: 40 }),
+      fc.nat(40),
+      fc.nat(40),
+      (values, a, b) => {
+        const [begin, end] = [Math.min(a, b, values.length), Math.min(Math.max(a, b), values.length)];
+        const tree = new ChunkTree(begin, end, values.length, 1);
+        // Twice: vectors of the first pass are used again in the second.
+        for (let pass = 0; pass < 2; pass += 1) {
+          tree.start();
+          for (let chunk = begin; chunk < end; chunk += 1) {
+            const value = values[chunk];
+            const vector = tree.take();
+            vector[0] = value ?? 0;
+            tree.push(value === undefined ? undefined : vector);
+          }
+          const expected = coverOf(begin, end, values.length).map((node) => ({ node, values: evaluated(values, node) }));
+          expect(tree.finish().map((part) => ({ ...part, values: part.values?.[0] }))).toEqual(expected);
         }
-        const expected = coverOf(begin, end, values.length).map((node) => ({ node, values: evaluated(values, node) }));
-        expect(tree.finish().map((part) => ({ ...part, values: part.values?.[0] }))).toEqual(expected);
-      }
-    }),
+      },
+    ),
   );
 });
 

@@ -77,14 +77,20 @@ describeWith('python', 'scikit-learn and NumPy agree', (binary) => {
   it('Ridge(alpha=1) on the encoded rows of Ames: R² within 0.001, weights to 8 digits', async () => {
     const encoded = join(folder, 'ames.parquet');
     await inspectData(AMES, { target: 'Sale_Price', encoded });
-    const theirs = python<{ weights: Record<string, number>; rows: number; r2: number; mae: number; rmse: number }>(binary, RIDGE, [encoded]);
+    const theirs = python<{ weights: Record<string, number>; rows: number; r2: number; mae: number; rmse: number }>(binary, RIDGE, [
+      encoded,
+    ]);
     const plain = (await train(AMES, { target: 'Sale_Price' })).summary;
     expect(plain.validation?.rows).toBe(theirs.rows);
     expect(plain.validation).toMatchObject({ r2: expect.closeTo(theirs.r2, 3) });
     const exact = (await train(AMES, { target: 'Sale_Price', dtype: 'f64', tolerance: 0 })).summary;
     expect(Object.keys(theirs.weights).length).toBe(exact.coefficients.length);
     expect(agreement(exact, theirs.weights)).toBeGreaterThanOrEqual(8);
-    expect(exact.validation).toMatchObject({ r2: expect.closeTo(theirs.r2, 9), mae: expect.closeTo(theirs.mae, 4), rmse: expect.closeTo(theirs.rmse, 4) });
+    expect(exact.validation).toMatchObject({
+      r2: expect.closeTo(theirs.r2, 9),
+      mae: expect.closeTo(theirs.mae, 4),
+      rmse: expect.closeTo(theirs.rmse, 4),
+    });
   });
 
   it('LogisticRegression(C=1): weights to 8 digits, measures to 9', async () => {
@@ -102,7 +108,11 @@ describeWith('python', 'scikit-learn and NumPy agree', (binary) => {
     expect(summary.schema.classes).toEqual(['no', 'yes']);
     expect(agreement(summary, theirs.weights)).toBeGreaterThanOrEqual(8);
     const { logLoss, accuracy, auc } = theirs;
-    expect(summary.validation).toMatchObject({ logLoss: expect.closeTo(logLoss, 9), accuracy: expect.closeTo(accuracy, 12), auc: expect.closeTo(auc, 12) });
+    expect(summary.validation).toMatchObject({
+      logLoss: expect.closeTo(logLoss, 9),
+      accuracy: expect.closeTo(accuracy, 12),
+      auc: expect.closeTo(auc, 12),
+    });
   });
 
   it.each([LONGLEY, WAMPLER1, WAMPLER3, WAMPLER5, FILIP])('numpy.linalg.lstsq on $name: no worse, less one digit', async (problem) => {

@@ -8,7 +8,9 @@ import { jobOf, randomData, storeOf } from '../support/problems.ts';
 
 /** Law: the split, the number of ranks, the kernels and the segments change no bit (docs/numerics.md). */
 const bits = ({ outcome, progress, validationLoss }: TrainingOutcome): string =>
-  Buffer.from(new Float64Array([...outcome.vector.weights, outcome.vector.intercept, outcome.objective, progress.passes, validationLoss]).buffer).toString('hex');
+  Buffer.from(
+    new Float64Array([...outcome.vector.weights, outcome.vector.intercept, outcome.objective, progress.passes, validationLoss]).buffer,
+  ).toString('hex');
 
 const OPTIMIZERS = { linear: ['gradient-descent', 'conjugate-gradient', 'lbfgs'], logistic: ['gradient-descent', 'lbfgs'] } as const;
 const KINDS: readonly PartitionKind[] = ['rows', 'columns', 'grid'];
@@ -78,7 +80,9 @@ test('no row with a weight is an error, for any number of ranks', async () => {
     const empty = storeOf(randomData(1, 0, 3, false), { dtype: 'f32' });
     const unweighted = storeOf({ ...randomData(1, 40, 3, false), v: () => 0 }, { dtype: 'f32', chunkRows: 16 });
     for (const store of [empty, unweighted])
-      await expect(inline.open(1).train(jobOf(store, { workers }), {})).rejects.toSatisfy((error) => error instanceof ParagradError && error.code === 'PARAGRAD_NO_ROWS');
+      await expect(inline.open(1).train(jobOf(store, { workers }), {})).rejects.toSatisfy(
+        (error) => error instanceof ParagradError && error.code === 'PARAGRAD_NO_ROWS',
+      );
   }
 });
 
@@ -93,7 +97,9 @@ test('a time limit and an abort end all ranks at the same step, with a result', 
 
 test('sums of a gradient are those of plain loops, with sample weights and offsets', async () => {
   const data = { ...randomData(5, 37, 3, false), v: (row: number) => row % 3, offset: (row: number) => row / 8 };
-  const outcome = await inline.open(1).train(jobOf(storeOf(data, { dtype: 'f64', chunkRows: 16 }), { workers: 2, explain: true, start: 'zero' }), {});
+  const outcome = await inline
+    .open(1)
+    .train(jobOf(storeOf(data, { dtype: 'f64', chunkRows: 16 }), { workers: 2, explain: true, start: 'zero' }), {});
   const expected = { loss: 0, intercept: 0, columns: new Float64Array(3) };
   for (let i = 0; i < data.rows; i += 1) {
     const d = data.v(i) * (data.offset(i) - data.y(i));

@@ -1,8 +1,8 @@
-import { kernelsFor } from '../engines/kernels.ts';
+import { Scratch } from '../data/scratch.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { CACHE_LINE_BYTES, type Layout, panelRows } from '../partition/layout.ts';
-import { Scratch } from '../data/scratch.ts';
 import type { Vector } from '../update/pass.ts';
+import { kernelsFor } from './kernels.ts';
 
 /** x·w of rows in one memory, in the order of training's own dots: a prediction has the bits that training saw. */
 export class Scorer {
@@ -11,7 +11,12 @@ export class Scorer {
   readonly #scratch: Scratch;
   readonly #weights: number;
 
-  constructor(memory: WebAssembly.Memory, layout: Pick<Layout, 'dtype' | 'columns' | 'blockColumns'>, vector: Vector, kernels: 'wasm' | 'reference') {
+  constructor(
+    memory: WebAssembly.Memory,
+    layout: Pick<Layout, 'dtype' | 'columns' | 'blockColumns'>,
+    vector: Vector,
+    kernels: 'wasm' | 'reference',
+  ) {
     this.#layout = layout;
     this.#kernels = kernelsFor(kernels, layout.dtype)(memory);
     this.#scratch = new Scratch(memory);
