@@ -1,4 +1,4 @@
-import { panelRows } from '../partition/layout.ts';
+import { type Layout, panelRows } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
 import { memoryLimitBytes } from './duckdb.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf } from './encoded.ts';
@@ -6,7 +6,7 @@ import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './en
 import { Packer } from './pack.ts';
 import { placementOf } from './placement.ts';
 import { RunningTree } from './running-tree.ts';
-import { SetWriter } from './scatter.ts';
+import { type ChunkSink, SetWriter, storeSink } from './scatter.ts';
 import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
 import { checkFraction, fillSplit, SKIPPED, type Split, TRAINING, VALIDATION } from './split.ts';
 import {
@@ -20,7 +20,7 @@ import {
   momentsOf,
   statisticsOf,
 } from './statistics.ts';
-import { allocateStore, type DataStore } from './store.ts';
+import { allocateStore } from './store.ts';
 import type { Batch, ColumnChoices, Table, Values } from './table.ts';
 import { chooseTarget, fillTarget, type ModelChoice, type TargetEncoder, TargetProbing } from './target.ts';
 
@@ -146,21 +146,16 @@ async function encodePass(
   plan: Plan,
   first: FirstPass,
   encoder: Encoder,
-  store: DataStore,
-): Promise<Pick<Encoded, 'targetStatistics' | 'trainingRows' | 'validationRows'> & { packer: Packer }> {
+  sinks: { readonly training: ChunkSink; readonly validation: ChunkSink },
+): Promise<Pick<Encoded, 'targetStatistics'> & { packer: Packer }> {
   const { table, options } = plan;
-  const { dtype } = store.training.layout;
+  const { layout } = sinks.training;
   const names = new Map(encoder.columns.map((column, i) => [column.name, i]));
   // Constant columns are not read again.
   const kept = plan.features.filter((feature) => names.has(table.columns[feature]?.name ?? ''));
-  const packer = new Packer(encoder, panelRows(dtype), table.source);
-  const training = new SetWriter(
-    store,
-    store.training,
-    placementOf(store.training.layout, options.shuffle ?? 'windows', plan.split.seed),
-    packer,
-  );
-  const validation = new SetWriter(store, store.validation, (row) => row, packer);
+  const packer = new Packer(encoder, panelRows(layout.dtype), table.source);
+  const training = new SetWriter(sinks.training, placementOf(layout, options.shuffle ?? 'windows', plan.split.seed), packer);
+  const validation = new SetWriter(sinks.validation, (row) => row, packer);
   const moments = new RunningTree<Moments>(mergeMoments);
   let done = 0;
   for await (const batch of plan.watch.over(table.scan([plan.target, ...kept], { signal: options.signal }))) {
@@ -170,28 +165,37 @@ async function encodePass(
     const chosen = choose(use, TRAINING);
     moments.push(chosen.count === 0 ? undefined : momentsOf(y, undefined, chosen));
     const rows = { firstRow: batch.firstRow, values: batch.columns.slice(1), y, v: undefined };
-    training.write(rows, use, TRAINING);
-    validation.write(rows, use, VALIDATION);
+    await training.write(rows, use, TRAINING);
+    await validation.write(rows, use, VALIDATION);
     done += 1;
     progress(plan, 'encode', batch.firstRow + batch.rows);
   }
-  return {
-    packer,
-    targetStatistics: moments.finish() as Moments,
-    trainingRows: training.sourceRows,
-    validationRows: validation.sourceRows,
-  };
+  return { packer, targetStatistics: moments.finish() as Moments };
+}
+
+/** What the first scan of a table decides: all but the encoded values. */
+export interface FittedTable {
+  readonly encoder: Encoder;
+  readonly schema: Schema;
+  readonly target: TargetEncoder;
+  readonly model: Encoded['model'];
+  readonly layouts: { readonly training: Layout; readonly validation: Layout };
+  readonly weighted: boolean;
+  /** The second scan: writes all chunks. Once only. */
+  encodeInto(sinks: {
+    readonly training: ChunkSink;
+    readonly validation: ChunkSink;
+  }): Promise<Pick<Encoded, 'targetStatistics' | 'counts' | 'seconds'>>;
 }
 
 /**
- * Encodes a table into memory: one scan for statistics of the training rows, one to encode (docs/numerics.md §8). The
- * result is a function of the rows and options alone.
+ * The first scan of a table: statistics of the training rows, and what follows from them (docs/numerics.md §8). The result,
+ * and that of the second scan, are functions of the rows and options alone.
  *
  * @throws PARAGRAD_COLUMN, PARAGRAD_OPTION for wrong options; PARAGRAD_TARGET when the target does not suit;
- * PARAGRAD_VALUE for a value that is not finite; PARAGRAD_DATA when no training row is left; PARAGRAD_MEMORY when the
- * result would not fit; the signal's reason when aborted
+ * PARAGRAD_VALUE for a value that is not finite; PARAGRAD_DATA when no training row is left; the signal's reason when aborted
  */
-export async function encodeTable(table: Table, options: EncodeTableOptions): Promise<Encoded> {
+export async function fitTable(table: Table, options: EncodeTableOptions): Promise<FittedTable> {
   const seed = options.seed ?? 0;
   const fraction = options.validationFraction ?? 0.2;
   checkSeed(seed);
@@ -204,30 +208,39 @@ export async function encodeTable(table: Table, options: EncodeTableOptions): Pr
   const plan: Plan = { table, options, split: { seed, fraction }, target, features, watch };
   const first = await statisticsPass(plan);
   const { encoder, found } = fitFeatures(plan, first);
-  const layouts = layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options);
-  checkMemory(layouts, memoryLimitBytes());
-  const store = allocateStore(
-    layouts.training,
-    layouts.validation,
-    options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes },
-  );
-  const { packer, ...second } = await encodePass(plan, first, encoder, store);
   return {
-    ...second,
-    store,
     encoder,
-    schema: withRoles(schema, found) satisfies Schema,
+    schema: withRoles(schema, found),
     target: first.target,
     model: first.target.kind === 'classes' ? 'logistic' : 'linear',
-    counts: {
-      rows: first.rows.all,
-      withoutTarget: first.rows.skipped,
-      training: first.rows.training,
-      validation: first.rows.validation,
-      missingValues: packer.counts.missing,
-      unseenCategories: packer.counts.unseen,
-    },
+    layouts: layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options),
     weighted: false,
-    seconds: { read: watch.read / 1000, encode: watch.encode / 1000 },
+    async encodeInto(sinks) {
+      const { packer, targetStatistics } = await encodePass(plan, first, encoder, sinks);
+      const counts = {
+        rows: first.rows.all,
+        withoutTarget: first.rows.skipped,
+        training: first.rows.training,
+        validation: first.rows.validation,
+        missingValues: packer.counts.missing,
+        unseenCategories: packer.counts.unseen,
+      };
+      return { targetStatistics, counts, seconds: { read: watch.read / 1000, encode: watch.encode / 1000 } };
+    },
   };
+}
+
+/**
+ * Encodes a table into memory, in two scans.
+ *
+ * @throws what `fitTable` does; PARAGRAD_MEMORY when the result would not fit
+ */
+export async function encodeTable(table: Table, options: EncodeTableOptions): Promise<Encoded> {
+  const { encodeInto, layouts, ...fitted } = await fitTable(table, options);
+  checkMemory(layouts, memoryLimitBytes());
+  const { segmentBytes } = options;
+  const store = allocateStore(layouts.training, layouts.validation, segmentBytes === undefined ? {} : { segmentBytes });
+  const sinks = { training: storeSink(store, store.training), validation: storeSink(store, store.validation) };
+  const written = await encodeInto(sinks);
+  return { ...fitted, ...written, store, trainingRows: sinks.training.sourceRows, validationRows: sinks.validation.sourceRows };
 }
