@@ -1,8 +1,8 @@
+import type { Dtype } from '../src/partition/layout.ts';
 import { ConjugateGradient } from '../src/update/conjugate-gradient.ts';
 import { GradientDescent } from '../src/update/gradient-descent.ts';
 import { Lbfgs } from '../src/update/lbfgs.ts';
-import type { Dtype } from '../src/partition/layout.ts';
-import { DenseEvaluator, type DenseData, train } from '../test/update/dense-evaluator.ts';
+import { type DenseData, DenseEvaluator, train } from '../test/update/dense-evaluator.ts';
 import { newton, objectiveAt } from '../test/update/newton.ts';
 import { randomProblem } from '../test/update/random-problems.ts';
 
@@ -32,7 +32,14 @@ function roundedTo(dtype: Dtype, data: DenseData): DenseData {
   return dtype === 'f32' ? { ...data, x: Float64Array.from(data.x, Math.fround) } : data;
 }
 
-function runOne(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype: Dtype, tolerance: number, seed: number, maxPasses: number): Result {
+function runOne(
+  name: keyof typeof OPTIMIZERS,
+  loss: 'squared' | 'logistic',
+  dtype: Dtype,
+  tolerance: number,
+  seed: number,
+  maxPasses: number,
+): Result {
   const random = randomProblem(seed, loss);
   const data = roundedTo(dtype, random);
   const evaluator = new DenseEvaluator(data, { loss, dtype, l2: random.l2, indicators: random.indicators });
@@ -45,7 +52,9 @@ function runOne(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dty
   const trueGap = missing / (nullLoss - best);
   const ratio = outcome.gap / missing;
   if (VERBOSE)
-    console.log(`${name} ${dtype} tol ${tolerance} ${random.describe}: ${outcome.reason} ${passes} passes, gap ${trueGap.toExponential(1)}, estimate/true ${ratio.toPrecision(3)}`);
+    console.log(
+      `${name} ${dtype} tol ${tolerance} ${random.describe}: ${outcome.reason} ${passes} passes, gap ${trueGap.toExponential(1)}, estimate/true ${ratio.toPrecision(3)}`,
+    );
   return { reason: outcome.reason, passes, trueGap, ratio };
 }
 
@@ -63,7 +72,14 @@ function optimum(data: DenseData, loss: 'squared' | 'logistic', dtype: Dtype, l2
 const median = (values: number[]): number => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Prints one line: `separable` logistic problems, whose weights must grow far, apart from the others. */
-function cell(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype: Dtype, tolerance: number, maxPasses: number, separable = false): void {
+function cell(
+  name: keyof typeof OPTIMIZERS,
+  loss: 'squared' | 'logistic',
+  dtype: Dtype,
+  tolerance: number,
+  maxPasses: number,
+  separable = false,
+): void {
   const seeds: number[] = [];
   for (let seed = 1; seeds.length < PROBLEMS; seed += 1) if (randomProblem(seed, loss).separable === separable) seeds.push(seed);
   const results = seeds.map((seed) => runOne(name, loss, dtype, tolerance, seed, maxPasses));
@@ -76,7 +92,9 @@ function cell(name: keyof typeof OPTIMIZERS, loss: 'squared' | 'logistic', dtype
       `passes ${median(passes)}/${Math.max(...passes)}`.padEnd(16),
       `converged ${count('converged')}, precision ${count('precision reached')}, limit ${count('max passes')}`.padEnd(44),
       `largest true gap ${Math.max(...results.map((result) => result.trueGap)).toExponential(1)}`,
-      tolerance > 0 ? `estimate/true ${Math.min(...ratios).toPrecision(2)} … ${median(ratios).toPrecision(2)} … ${Math.max(...ratios).toPrecision(2)}` : '',
+      tolerance > 0
+        ? `estimate/true ${Math.min(...ratios).toPrecision(2)} … ${median(ratios).toPrecision(2)} … ${Math.max(...ratios).toPrecision(2)}`
+        : '',
     ].join('  '),
   );
 }
@@ -92,4 +110,5 @@ for (const tolerance of [1e-6, 0])
     cell('lbfgs', 'logistic', dtype, tolerance, 2000);
     cell('lbfgs', 'logistic', dtype, tolerance, 2000, true);
   }
-if (wanted.includes('gradient-descent')) for (const loss of ['squared', 'logistic'] as const) cell('gradient-descent', loss, 'f64', 1e-6, 20_000);
+if (wanted.includes('gradient-descent'))
+  for (const loss of ['squared', 'logistic'] as const) cell('gradient-descent', loss, 'f64', 1e-6, 20_000);

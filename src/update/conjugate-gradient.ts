@@ -4,7 +4,7 @@ import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
 import { curvatureOf, nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { CurvatureSums, GradientSums, Sums, Vector } from './pass.ts';
-import { bestOf, isConverged, notesOf, requireFinite } from './stop.ts';
+import { bestOf, isConverged, LEAST_PROGRESS, notesOf, requireFinite } from './stop.ts';
 import { axpy, dot, norm, scale } from './vectors.ts';
 
 /** A true gradient is taken after at most this many iterations on the recurrence … */
@@ -19,6 +19,12 @@ const MAX_WITHOUT_MINIMUM = 5;
  * rounding errors along directions without curvature, far away. While that helps, the iterations in between double again.
  */
 const MAX_STALLS = 2;
+
+/**
+ * Where M is not in full it may not see what correlated columns still hold: then the last iterations, this many, must not have
+ * lowered the objective by more than the gap may be, and a lower objective counts as progress even if the gap is none.
+ */
+const MEMORY = 5;
 
 /** Conjugate gradient since the last true gradient. */
 interface Recurrence {
@@ -44,6 +50,8 @@ export interface ConjugateGradientState {
   /** The true gradient of the smallest gap. */
   readonly best: { readonly point: Point; readonly gap: number } | undefined;
   readonly stalls: number;
+  /** What the last iterations lowered the objective by, oldest first. */
+  readonly decreases: readonly number[];
   /** Iterations until the next true gradient, at most. */
   readonly cycle: number;
   readonly iteration: number;
@@ -77,6 +85,7 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
       recurrence: undefined,
       best: undefined,
       stalls: 0,
+      decreases: [],
       cycle: MAX_ITERATIONS,
       iteration: 0,
       passes: 0,
@@ -118,20 +127,38 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
 
   /** Judges a true gradient, and starts conjugate gradient from it, or from the best one. */
   #restart(state: ConjugateGradientState): ConjugateGradientState {
-    const { point, nullLoss } = state;
+    const { point } = state;
     assert(point !== undefined, 'a true gradient has a point');
     const { direction, square } = this.#steepest(state, point);
     const gap = 0.5 * square;
-    if (isConverged(gap, this.#options.tolerance, nullLoss, point.objective)) return { ...state, gap, best: { point, gap }, done: 'converged' };
-    const halved = state.best === undefined || gap <= 0.5 * state.best.gap;
-    const stalls = halved ? 0 : state.stalls + 1;
-    const best = state.best === undefined || gap < state.best.gap ? { point, gap } : state.best;
-    const cycle = halved ? Math.min(MAX_ITERATIONS, 2 * state.cycle) : 1;
+    if (this.#isConverged(state, gap, point)) return { ...state, gap, best: { point, gap }, done: 'converged' };
+    const lowered = !this.#isFull(state) && state.best !== undefined && state.best.point.objective - point.objective > this.#least(state);
+    const progressed = state.best === undefined || lowered || gap <= 0.5 * state.best.gap;
+    const stalls = progressed ? 0 : state.stalls + 1;
+    const best = state.best === undefined || lowered || gap < state.best.gap ? { point, gap } : state.best;
+    const cycle = progressed ? Math.min(MAX_ITERATIONS, 2 * state.cycle) : 1;
     const judged = { ...state, gap, stalls, cycle, best };
     if (stalls >= MAX_STALLS || !Number.isFinite(best.gap)) return { ...judged, done: 'precision reached' };
     if (best.point === point) return { ...judged, recurrence: startOf(direction, square) };
     const from = this.#steepest(state, best.point);
     return { ...judged, point: best.point, gap: best.gap, recurrence: startOf(from.direction, from.square) };
+  }
+
+  /** The stop rule, and where M is not in full what the last iterations did. */
+  #isConverged(state: ConjugateGradientState, gap: number, point: Point): boolean {
+    const { tolerance } = this.#options;
+    if (!isConverged(gap, tolerance, state.nullLoss, point.objective)) return false;
+    if (gap === 0 || this.#isFull(state)) return true;
+    const decrease = state.decreases.reduce((sum, value) => sum + value, 0);
+    return state.decreases.length === MEMORY && isConverged(decrease, tolerance, state.nullLoss, point.objective);
+  }
+
+  #isFull(state: ConjugateGradientState): boolean {
+    return this.#keeper.metric(state.problem, state.metric).columns === undefined;
+  }
+
+  #least(state: ConjugateGradientState): number {
+    return LEAST_PROGRESS[state.problem.layout.dtype] * state.nullLoss;
   }
 
   #steepest(state: ConjugateGradientState, point: Point): { direction: Vector; square: number } {
@@ -153,17 +180,18 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
       gradient: axpy(alpha, product, point.gradient),
     };
     const { direction, square } = this.#steepest(state, moved);
-    const next = { ...state, point: moved, gap: 0.5 * square, iteration: state.iteration + 1 };
+    const decreases = [...state.decreases, 0.5 * alpha * recurrence.square].slice(-MEMORY);
+    const next = { ...state, point: moved, gap: 0.5 * square, decreases, iteration: state.iteration + 1 };
     return { ...next, recurrence: this.#continued(next, recurrence, direction, square) };
   }
 
   /** The recurrence one iteration on, or undefined where a true gradient is due. */
   #continued(state: ConjugateGradientState, from: Recurrence, steepest: Vector, square: number): Recurrence | undefined {
-    const { gap, nullLoss, point } = state;
+    const { gap } = state;
     const sinceLowest = gap < from.lowestGap ? 0 : from.sinceLowest + 1;
     const iterations = from.iterations + 1;
     const due = iterations >= state.cycle || sinceLowest >= MAX_WITHOUT_MINIMUM || !(gap > GAP_FALL * from.startGap);
-    if (due || isConverged(gap, this.#options.tolerance, nullLoss, (point as Point).objective)) return undefined;
+    if (due || this.#isConverged(state, gap, state.point as Point)) return undefined;
     return {
       direction: axpy(square / from.square, from.direction, steepest),
       square,

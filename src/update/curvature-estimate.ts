@@ -1,6 +1,6 @@
-import { norm, scale } from './vectors.ts';
 import type { Problem } from './optimizer.ts';
 import type { GramSums, Vector } from './pass.ts';
+import { norm, scale } from './vectors.ts';
 
 /** The largest curvature of the objective, which bounds the learning rate of plain gradient descent: rate < 2/λmax. */
 export interface LargestCurvature {

@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { largestCurvature, type LargestCurvature, refined } from './curvature-estimate.ts';
+import { type LargestCurvature, largestCurvature, refined } from './curvature-estimate.ts';
 import { diverged, isRunaway } from './divergence.ts';
 import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
@@ -94,7 +94,8 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
     const forMetric = this.#keeper.pass(problem, state.metric);
     if (forMetric !== undefined) return { kind: 'pass', pass: forMetric };
     if (point === undefined) return { kind: 'pass', pass: { kind: 'gradient', at: startingPoints(problem) } };
-    if (Number.isNaN(state.rate)) return { kind: 'pass', pass: { kind: 'curvature', at: point.vector, direction: state.curvature.direction } };
+    if (Number.isNaN(state.rate))
+      return { kind: 'pass', pass: { kind: 'curvature', at: point.vector, direction: state.curvature.direction } };
     return { kind: 'pass', pass: { kind: 'gradient', at: [trialOf(point, state.rate)] } };
   }
 

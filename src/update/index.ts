@@ -30,7 +30,8 @@ export function createOptimizer(name: string, options: OptimizerOptions, problem
   if (factory === undefined)
     throw optionError('--optimizer', `there is no optimizer '${name}': use one of auto, ${Object.keys(OPTIMIZERS).join(', ')}`);
   const { tolerance, learningRate } = options;
-  if (!(tolerance >= 0 && Number.isFinite(tolerance))) throw optionError('--tolerance', `--tolerance must be a number of at least 0, not ${tolerance}`);
+  if (!(tolerance >= 0 && Number.isFinite(tolerance)))
+    throw optionError('--tolerance', `--tolerance must be a number of at least 0, not ${tolerance}`);
   if (learningRate !== 'auto' && !(learningRate > 0 && Number.isFinite(learningRate)))
     throw optionError('--learning-rate', `--learning-rate must be 'auto' or a number above 0, not ${learningRate}`);
   return factory(options);

@@ -116,7 +116,8 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     }
     assert(sums.kind === 'gradient', `L-BFGS did not ask for a ${sums.kind} pass`);
     const counted = { ...state, passes: state.passes + 1 };
-    if (point !== undefined && search !== undefined) return this.#tried(counted, point, search, pointOf(problem, trialOf(point, search), sums.sums[0]));
+    if (point !== undefined && search !== undefined)
+      return this.#tried(counted, point, search, pointOf(problem, trialOf(point, search), sums.sums[0]));
     const start = pointOf(problem, problem.start, sums.sums[0]);
     requireFinite(problem, start.objective);
     return this.#build({ ...counted, nullLoss: nullLossOf(problem, start, sums.sums), lowest: start.objective }, start);
@@ -147,7 +148,9 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const fresh = state.builtIteration === iteration;
     if (isConverged(gap, this.#options.tolerance, state.nullLoss, point.objective)) {
       const stale = !problem.quadratic && !fresh && this.#isStale(state, point);
-      return stale ? this.#build(state, point) : { ...state, best: bestOf(point, gap), done: 'converged' };
+      if (stale) return this.#build(state, point);
+      if (gap === 0 || this.#isFull(state) || this.#pairsAgree(state, point))
+        return { ...state, best: bestOf(point, gap), done: 'converged' };
     }
     if (state.stalls >= MAX_STALLS || isExhausted(problem, state.nullLoss, point.objective)) return { ...state, done: 'precision reached' };
     if (!problem.quadratic && !fresh && isPowerOfTwo(iteration + 1)) return this.#build(state, point);
@@ -159,9 +162,17 @@ export class Lbfgs implements Optimizer<LbfgsState> {
    * makes its gap too small, and the objective may not show it: the pairs do, in ½ gᵀHg.
    */
   #isStale(state: LbfgsState, point: Point): boolean {
-    if (point.objective < STALE * state.builtObjective) return true;
+    return point.objective < STALE * state.builtObjective || (this.#isFull(state) && !this.#pairsAgree(state, point));
+  }
+
+  #isFull(state: LbfgsState): boolean {
+    return this.#keeper.metric(state.problem, state.metric).columns === undefined;
+  }
+
+  /** Whether the gap by the pairs, too, is small enough: M may not see what they do, and less so where it is not in full. */
+  #pairsAgree(state: LbfgsState, point: Point): boolean {
     const gap = 0.5 * dot(state.problem.layout, point.gradient, this.#inverseHessian(state, point.gradient));
-    return !isConverged(gap, this.#options.tolerance, state.nullLoss, point.objective);
+    return isConverged(gap, this.#options.tolerance, state.nullLoss, point.objective);
   }
 
   /** Starts a search along −H·g, or −M⁻¹g where that does not descend. */
@@ -199,7 +210,8 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const noise = NOISE[layout.dtype] * Math.abs(from.objective);
     const level = trial.objective <= from.objective + noise && slope <= MAX_SLOPE * Math.abs(search.slope);
     if (Number.isFinite(slope) && (trial.objective <= from.objective + promised || level)) return this.#accept(state, from, search, trial);
-    if (search.shorter < MAX_SHORTER) return { ...state, search: { ...search, step: search.step / (search.shorter < HALVINGS ? 2 : 8), shorter: search.shorter + 1 } };
+    if (search.shorter < MAX_SHORTER)
+      return { ...state, search: { ...search, step: search.step / (search.shorter < HALVINGS ? 2 : 8), shorter: search.shorter + 1 } };
     return search.plain ? { ...state, search: undefined, done: 'precision reached' } : this.#direct({ ...state, pairs: [] }, from);
   }
 

@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { chosenColumns, diagonalMetric, type Metric, METRIC_RULES, metricFrom, type MetricRules } from './metric.ts';
+import { chosenColumns, diagonalMetric, METRIC_RULES, type Metric, type MetricRules, metricFrom } from './metric.ts';
 import type { Problem } from './optimizer.ts';
 import type { PanelSample, Pass, Sums, Vector } from './pass.ts';
 import { isEven, sampleAt, tiltOf } from './sampling.ts';
@@ -73,11 +73,20 @@ export class MetricKeeper {
     const { pending } = state;
     assert(pending !== undefined, 'no metric is being built');
     if (sums.kind === 'totals') return { ...state, pending: { ...pending, tilt: tiltOf(problem, sums.sums) } };
-    assert(sums.kind === 'gram' && pending.tilt !== undefined, `the metric waits for ${pending.tilt ? 'gram' : 'totals'}, not ${sums.kind}`);
+    assert(
+      sums.kind === 'gram' && pending.tilt !== undefined,
+      `the metric waits for ${pending.tilt ? 'gram' : 'totals'}, not ${sums.kind}`,
+    );
     const columns = this.columnsOf(problem);
     const metric = metricFrom(problem, columns, sums.sums);
     if (metric === undefined && state.record !== undefined) return { ...state, pending: undefined, kept: state.kept + 1 };
-    const record: MetricRecord = { at: pending.at, sample: pending.sample, tilt: pending.tilt, usable: metric !== undefined, weak: metric?.weak ?? 0 };
+    const record: MetricRecord = {
+      at: pending.at,
+      sample: pending.sample,
+      tilt: pending.tilt,
+      usable: metric !== undefined,
+      weak: metric?.weak ?? 0,
+    };
     if (metric !== undefined) this.#metrics.set(record, metric);
     return { ...state, record, pending: undefined };
   }

@@ -68,7 +68,13 @@ export function metricFrom(problem: Problem, columns: Uint32Array | undefined, g
   if (centred === undefined) return undefined;
   const ridges = regularise(problem, columns, curvature, gram, centred);
   const factor = factorise(size, centred, ridges);
-  return { curvature, columns, factor, weak: factor.weak.filter((j) => ridges[j] > problem.l2).length, ...others(problem, columns, curvature, local) };
+  return {
+    curvature,
+    columns,
+    factor,
+    weak: factor.weak.filter((j) => ridges[j] > problem.l2).length,
+    ...others(problem, columns, curvature, local),
+  };
 }
 
 /** Ĝ = G − c̄·μμᵀ in packed columns; undefined where it is not finite. */
@@ -87,7 +93,13 @@ function centre(gram: GramSums, curvature: number, means: Float64Array): Float64
 }
 
 /** Replaces columns that the sample does not show, adds λ to the diagonal, and returns λ. */
-function regularise(problem: Problem, columns: Uint32Array | undefined, curvature: number, gram: GramSums, centred: Float64Array): Float64Array {
+function regularise(
+  problem: Problem,
+  columns: Uint32Array | undefined,
+  curvature: number,
+  gram: GramSums,
+  centred: Float64Array,
+): Float64Array {
   const size = gram.columns.length;
   const unseen = UNSEEN[problem.layout.dtype];
   return Float64Array.from({ length: size }, (_, j) => {
@@ -105,7 +117,12 @@ function regularise(problem: Problem, columns: Uint32Array | undefined, curvatur
 }
 
 /** Means of all columns, and the diagonal of those outside the factor: c̄ · variance + λ. */
-function others(problem: Problem, columns: Uint32Array | undefined, curvature: number, local: Float64Array): { means: Vector; diagonal: Float64Array } {
+function others(
+  problem: Problem,
+  columns: Uint32Array | undefined,
+  curvature: number,
+  local: Float64Array,
+): { means: Vector; diagonal: Float64Array } {
   const count = problem.layout.columns;
   const diagonal = new Float64Array(count);
   if (columns === undefined) return { means: { weights: local, intercept: 0 }, diagonal };

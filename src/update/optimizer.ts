@@ -74,7 +74,9 @@ export interface Outcome {
   readonly notes: readonly string[];
 }
 
-export type Next = { readonly kind: 'pass'; readonly pass: Pass } | { readonly kind: 'done'; readonly reason: 'converged' | 'precision reached' };
+export type Next =
+  | { readonly kind: 'pass'; readonly pass: Pass }
+  | { readonly kind: 'done'; readonly reason: 'converged' | 'precision reached' };
 
 /**
  * @throws (absorb) PARAGRAD_DIVERGED with the cause, when the objective is not finite or rises for long; the message names

@@ -30,7 +30,13 @@ export type Pass =
    * Curvature-weighted Gram matrix at `at` over a sample; rows weigh v·u, u = Π tilt_j over the columns j with x_ij ≠ 0 and
    * tilt_j ≠ 1. With `columns` (ascending) only these columns are summed and multiplied; u is over all of them as ever.
    */
-  | { readonly kind: 'gram'; readonly at: Vector; readonly sample: PanelSample; readonly tilt: Float64Array; readonly columns?: Uint32Array };
+  | {
+      readonly kind: 'gram';
+      readonly at: Vector;
+      readonly sample: PanelSample;
+      readonly tilt: Float64Array;
+      readonly columns?: Uint32Array;
+    };
 
 export interface GradientSums {
   /** Σ v·loss */

@@ -1,8 +1,8 @@
 import { ParagradError } from '../errors.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { MetricState } from './metric-keeper.ts';
-import type { Problem } from './optimizer.ts';
 import type { Point } from './objective.ts';
+import type { Problem } from './optimizer.ts';
 import type { Vector } from './pass.ts';
 
 /** The stop rule that all optimizers share, and what they say at the end (docs/numerics.md §6). */
@@ -54,7 +54,9 @@ export function notesOf(problem: Problem, metric: MetricState, nullLoss: number,
       `${weak} of ${problem.layout.columns} columns are combinations of others as far as f32 shows, and --l2 ${problem.l2} is too small to settle their weights: --dtype f64 does, or a larger --l2`,
     );
   if (problem.l2 === 0 && problem.loss === 'logistic' && objective <= SEPARATED * nullLoss)
-    notes.push('--l2 0: the columns separate the two classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones');
+    notes.push(
+      '--l2 0: the columns separate the two classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones',
+    );
   return notes;
 }
 

@@ -48,7 +48,8 @@ export function divideAndPenalise(sum: Vector, divisor: number, l2: number, x: V
  */
 export function dotWeights(layout: Layout, x: Float64Array, y: Float64Array): number {
   const sums = new Float64Array(layout.blocks);
-  for (let block = 0; block < layout.blocks; block += 1) sums[block] = blockDot(x, y, columnOfBlock(layout, block), columnOfBlock(layout, block + 1));
+  for (let block = 0; block < layout.blocks; block += 1)
+    sums[block] = blockDot(x, y, columnOfBlock(layout, block), columnOfBlock(layout, block + 1));
   for (let width = 1; width < layout.blocks; width *= 2)
     for (let left = 0; left + width < layout.blocks; left += 2 * width) sums[left] += sums[left + width];
   return sums[0];

@@ -8,7 +8,8 @@ function randomMatrix(size: number, rank: number, ridge: number, seed: number): 
   const b = Array.from({ length: size }, () => Float64Array.from({ length: rank }, () => random() - 0.5));
   const values = new Float64Array(packedLength(size));
   for (let j = 0; j < size; j += 1)
-    for (let i = j; i < size; i += 1) values[columnBase(size, j) + i] = b[i].reduce((sum, x, k) => sum + x * b[j][k], 0) / rank + (i === j ? ridge : 0);
+    for (let i = j; i < size; i += 1)
+      values[columnBase(size, j) + i] = b[i].reduce((sum, x, k) => sum + x * b[j][k], 0) / rank + (i === j ? ridge : 0);
   return { values, lambda: new Float64Array(size).fill(ridge) };
 }
 

@@ -45,7 +45,9 @@ export class DenseEvaluator {
     const dtype = options.dtype ?? 'f64';
     this.#layout = layoutOf({ dtype, rows, columns, blockColumns: options.blockColumns });
     this.#T = dtype === 'f32' ? Float32Array : Float64Array;
-    this.#x = Array.from({ length: columns }, (_, j) => this.#rounded(Float64Array.from({ length: rows }, (_, i) => data.x[i * columns + j])));
+    this.#x = Array.from({ length: columns }, (_, j) =>
+      this.#rounded(Float64Array.from({ length: rows }, (_, i) => data.x[i * columns + j])),
+    );
     this.#y = data.y;
     this.#v = data.v ?? new Float64Array(rows).fill(1);
     this.#offset = data.offset ?? new Float64Array(rows);
@@ -122,7 +124,7 @@ export class DenseEvaluator {
   #dots(w: Float64Array): Float32Array | Float64Array {
     const s = new this.#T(this.#layout.rows);
     const rounded = this.#rounded(w);
-    this.#x.forEach((x, j) => addProducts(s, x, rounded[j]));
+    for (const [j, x] of this.#x.entries()) addProducts(s, x, rounded[j]);
     return s;
   }
 
@@ -187,7 +189,12 @@ export class DenseEvaluator {
       vOffset += this.#v[i] * this.#offset[i];
     }
     const r = this.#rounded(Float64Array.from(rows, (i) => this.#v[i]));
-    return { v, vy, vOffset, columns: Float64Array.from(this.#x, (x) => sumOfProducts(this.#rounded(Float64Array.from(rows, (i) => x[i])), r)) };
+    return {
+      v,
+      vy,
+      vOffset,
+      columns: Float64Array.from(this.#x, (x) => sumOfProducts(this.#rounded(Float64Array.from(rows, (i) => x[i])), r)),
+    };
   }
 
   #gram(pass: Extract<Pass, { kind: 'gram' }>): GramSums {

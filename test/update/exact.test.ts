@@ -16,13 +16,20 @@ const LONGLEY_X = [
 ];
 const WAMPLER_X = Array.from({ length: 5 }, (_, k) => Array.from({ length: 21 }, (_, i) => i ** (k + 1)));
 const WAMPLER_1 = WAMPLER_X[0].map((x) => 1 + x + x ** 2 + x ** 3 + x ** 4 + x ** 5);
-const WAMPLER_3 = [760, -2042, 2111, -1684, 3888, 1858, 11379, 17560, 39287, 64382, 113159, 175108, 273291, 400186, 581243, 811568, 1121004, 1506550, 2002767, 2611612, 3369180];
+const WAMPLER_3 = [
+  760, -2042, 2111, -1684, 3888, 1858, 11379, 17560, 39287, 64382, 113159, 175108, 273291, 400186, 581243, 811568, 1121004, 1506550,
+  2002767, 2611612, 3369180,
+];
 
 /** The columns as training encodes them. */
 function encoded(columns: number[][]): { rows: number; columns: number; x: Float64Array } {
   const scaled = columns.map((column) => standardised(Float64Array.from(column)));
   const rows = columns[0].length;
-  return { rows, columns: columns.length, x: Float64Array.from({ length: rows * columns.length }, (_, at) => scaled[at % columns.length][Math.floor(at / columns.length)]) };
+  return {
+    rows,
+    columns: columns.length,
+    x: Float64Array.from({ length: rows * columns.length }, (_, at) => scaled[at % columns.length][Math.floor(at / columns.length)]),
+  };
 }
 
 const OPTIONS = { tolerance: 0, learningRate: 'auto' } as const;
@@ -49,7 +56,11 @@ describe('exact solutions', () => {
 
   it('random problems with a penalty: 9 digits by both methods', () => {
     const random = generator(11);
-    for (const [rows, columns] of [[9, 3], [30, 6], [4, 5]] as const) {
+    for (const [rows, columns] of [
+      [9, 3],
+      [30, 6],
+      [4, 5],
+    ] as const) {
       const x = Float64Array.from({ length: rows * columns }, () => Math.fround(random() - 0.5));
       const y = Float64Array.from({ length: rows }, () => Math.fround(10 * random()));
       const wanted = exactLeastSquares(rows, columns, x, y, 0.125);

@@ -51,7 +51,10 @@ describe('metric', () => {
 
   it('takes the diagonal of the whole set where the sample shows no variation', () => {
     const x = table(8, 2, (i, j) => (j === 0 ? i - 3.5 : 1));
-    const evaluator = new DenseEvaluator({ rows: 8, columns: 2, x, y: Float64Array.of(1, 2, 3, 4, 5, 6, 7, 9) }, { loss: 'squared', l2: 0.5 });
+    const evaluator = new DenseEvaluator(
+      { rows: 8, columns: 2, x, y: Float64Array.of(1, 2, 3, 4, 5, 6, 7, 9) },
+      { loss: 'squared', l2: 0.5 },
+    );
     const problem = { ...evaluator.problem, indicators: Uint8Array.of(0, 1), columnMeans: Float64Array.of(0, 0.75) };
     const metric = metricFrom(problem, undefined, gramOf(evaluator, problem.start));
     if (metric === undefined) throw new Error('no metric');
@@ -59,7 +62,10 @@ describe('metric', () => {
   });
 
   it('regularises by 1 where there is nothing at all', () => {
-    const evaluator = new DenseEvaluator({ rows: 2, columns: 1, x: Float64Array.of(0, 0), y: Float64Array.of(0, 1) }, { loss: 'squared', l2: 0 });
+    const evaluator = new DenseEvaluator(
+      { rows: 2, columns: 1, x: Float64Array.of(0, 0), y: Float64Array.of(0, 1) },
+      { loss: 'squared', l2: 0 },
+    );
     expect(metricFrom(evaluator.problem, undefined, gramOf(evaluator, evaluator.problem.start))?.factor.values).toEqual(Float64Array.of(1));
   });
 
@@ -75,7 +81,12 @@ describe('metric', () => {
 
   it('chooses the columns of largest variance, ties by lower index, and the diagonal for the others', () => {
     const evaluator = smooth({ loss: 'squared', intercept: true });
-    const problem = { ...evaluator.problem, columnVariances: Float64Array.of(1, 3, 2, 3, 2), columnMeans: Float64Array.of(0, 0.5, 0, 0, 0), indicators: Uint8Array.of(0, 1, 0, 0, 0) };
+    const problem = {
+      ...evaluator.problem,
+      columnVariances: Float64Array.of(1, 3, 2, 3, 2),
+      columnMeans: Float64Array.of(0, 0.5, 0, 0, 0),
+      indicators: Uint8Array.of(0, 1, 0, 0, 0),
+    };
     const rules: MetricRules = { maxFullColumns: 4, chosenColumns: 2 };
     expect(chosenColumns(problem)).toBeUndefined();
     expect(chosenColumns(problem, rules)).toEqual(Uint32Array.of(2, 3));
@@ -148,7 +159,10 @@ describe('metric keeper', () => {
   it('keeps the previous metric where the new one is not usable, and begins with the diagonal', () => {
     const keeper = new MetricKeeper();
     const { columns } = problem.layout;
-    const useless = { kind: 'gram', sums: { weight: 1, c: 0, columns: new Float64Array(columns), lower: new Float64Array((columns * (columns + 1)) / 2) } } as const;
+    const useless = {
+      kind: 'gram',
+      sums: { weight: 1, c: 0, columns: new Float64Array(columns), lower: new Float64Array((columns * (columns + 1)) / 2) },
+    } as const;
     const even = { ...problem, indicators: new Uint8Array(columns) };
     let state = keeper.absorb(even, keeper.request(even, NO_METRIC, even.start, 1), useless);
     expect(keeper.metric(even, state)).toEqual(diagonalMetric(even));

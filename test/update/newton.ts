@@ -21,7 +21,13 @@ export function objectiveAt(data: DenseData, loss: 'squared' | 'logistic', l2: n
   return sum / V + (l2 / 2) * weights.reduce((square, w) => square + w * w, 0);
 }
 
-export function newton(data: DenseData, loss: 'squared' | 'logistic', l2: number, start?: { weights: Float64Array; intercept: number }, fitIntercept = true): Optimum {
+export function newton(
+  data: DenseData,
+  loss: 'squared' | 'logistic',
+  l2: number,
+  start?: { weights: Float64Array; intercept: number },
+  fitIntercept = true,
+): Optimum {
   const n = data.columns + 1;
   const w = new Float64Array(n);
   if (start) w.set([...start.weights, start.intercept]);
@@ -45,7 +51,13 @@ export function newton(data: DenseData, loss: 'squared' | 'logistic', l2: number
   return { weights: w.slice(0, n - 1), intercept: w[n - 1], objective: value };
 }
 
-function derivatives(data: DenseData, loss: 'squared' | 'logistic', l2: number, w: Float64Array, fitIntercept: boolean): { gradient: Float64Array; hessian: Float64Array[] } {
+function derivatives(
+  data: DenseData,
+  loss: 'squared' | 'logistic',
+  l2: number,
+  w: Float64Array,
+  fitIntercept: boolean,
+): { gradient: Float64Array; hessian: Float64Array[] } {
   const n = data.columns + 1;
   const gradient = new Float64Array(n);
   const hessian = Array.from({ length: n }, () => new Float64Array(n));

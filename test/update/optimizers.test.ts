@@ -25,7 +25,8 @@ function table(rows: number, columns: number, seed: number, y: (random: () => nu
 }
 
 const LOSSES = ['squared', 'logistic'] as const;
-const target = (loss: string) => (random: () => number, i: number) => (loss === 'squared' ? 5 + random() : i % 3 === 0 || random() < 0.2 ? 1 : 0);
+const target = (loss: string) => (random: () => number, i: number) =>
+  loss === 'squared' ? 5 + random() : i % 3 === 0 || random() < 0.2 ? 1 : 0;
 const fits = (name: string, loss: string): boolean => !(name === 'conjugate-gradient' && loss === 'logistic');
 const CASES = NAMES.flatMap((name) => LOSSES.filter((loss) => fits(name, loss)).map((loss) => ({ name, loss })));
 
@@ -61,7 +62,10 @@ describe('on the exact metric', () => {
   it('conjugate gradient and L-BFGS need one step for squared loss', () => {
     const data = table(50, 6, 3, target('squared'));
     const wanted = newton(data, 'squared', 0.01);
-    for (const [name, passes] of [['conjugate-gradient', 3], ['lbfgs', 2]] as const) {
+    for (const [name, passes] of [
+      ['conjugate-gradient', 3],
+      ['lbfgs', 2],
+    ] as const) {
       const { outcome, iterations, passes: made } = run(name, data, { loss: 'squared', l2: 0.01 });
       expect(outcome.reason).toBe('converged');
       expect(iterations).toBe(1);
@@ -73,7 +77,11 @@ describe('on the exact metric', () => {
   });
 
   it('logistic regression agrees with an independent Newton solution to 9 digits', () => {
-    for (const [seed, l2] of [[1, 0.02], [2, 1e-3], [3, 0]] as const) {
+    for (const [seed, l2] of [
+      [1, 0.02],
+      [2, 1e-3],
+      [3, 0],
+    ] as const) {
       const data = table(300, 5, seed, target('logistic'));
       const wanted = newton(data, 'logistic', l2);
       const { outcome } = run('lbfgs', data, { loss: 'logistic', l2 }, EXACT);
@@ -124,7 +132,14 @@ describe.each(CASES)('$name on $loss loss', ({ name, loss }) => {
   });
 
   it.each(['f32', 'f64'] as const)('ends by itself on odd shapes (%s)', (dtype) => {
-    const shapes: [number, number][] = [[40, 0], [1, 1], [1, 0], [2, 3], [17, 1], [5, 9]];
+    const shapes: [number, number][] = [
+      [40, 0],
+      [1, 1],
+      [1, 0],
+      [2, 3],
+      [17, 1],
+      [5, 9],
+    ];
     for (const [rows, columns] of shapes)
       for (const l2 of [0.1, 0])
         for (const intercept of [true, false])
@@ -159,7 +174,9 @@ describe.each(CASES)('$name on $loss loss', ({ name, loss }) => {
 });
 
 describe('hard random problems', () => {
-  const cells = LOSSES.flatMap((loss) => (['f32', 'f64'] as const).flatMap((dtype) => [1e-6, 0].map((tolerance) => ({ loss, dtype, tolerance }))));
+  const cells = LOSSES.flatMap((loss) =>
+    (['f32', 'f64'] as const).flatMap((dtype) => [1e-6, 0].map((tolerance) => ({ loss, dtype, tolerance }))),
+  );
   it.each(cells)('end by themselves near the optimum: %o', ({ loss, dtype, tolerance }) => {
     for (let seed = 1; seed <= 8; seed += 1) {
       const random = randomProblem(seed, loss, 0.4);
@@ -177,12 +194,32 @@ describe('hard random problems', () => {
   });
 });
 
+describe('a metric of some columns only', () => {
+  it('is not trusted alone: what correlated columns still hold is found', () => {
+    for (const seed of [2, 7, 9, 10, 12, 14]) {
+      const random = randomProblem(seed, 'squared', 0.5);
+      const evaluator = new DenseEvaluator(random, { loss: 'squared', l2: 1e-3, indicators: random.indicators });
+      const rules = { maxFullColumns: 2, chosenColumns: Math.floor(random.columns / 2) };
+      const best = newton(random, 'squared', 1e-3);
+      for (const optimizer of [new ConjugateGradient(DEFAULT_OPTIMIZER_OPTIONS, rules), new Lbfgs(DEFAULT_OPTIMIZER_OPTIONS, rules)]) {
+        const { outcome } = train(optimizer as ConjugateGradient, evaluator);
+        const start = objectiveAt(random, 'squared', 1e-3, new Float64Array(random.columns), evaluator.problem.nullModel.intercept);
+        expect(outcome.reason).toBe('converged');
+        expect((outcome.objective - best.objective) / (start - best.objective), random.describe).toBeLessThan(1e-4);
+      }
+    }
+  });
+});
+
 describe('gradient descent', () => {
   const data = table(100, 3, 41, target('squared'));
 
   it('at a fixed rate makes the steps of a calculation by hand', () => {
     const x = Float64Array.of(1, 2, 3);
-    const evaluator = new DenseEvaluator({ rows: 3, columns: 1, x, y: Float64Array.of(2, 4, 7) }, { loss: 'squared', l2: 0, start: 'zero' });
+    const evaluator = new DenseEvaluator(
+      { rows: 3, columns: 1, x, y: Float64Array.of(2, 4, 7) },
+      { loss: 'squared', l2: 0, start: 'zero' },
+    );
     const optimizer = new GradientDescent({ tolerance: 0, learningRate: 0.01 });
     // At 0 the gradient is −Σxy/3 = −31/3 and −Σy/3 = −13/3.
     const { outcome, iterations } = train(optimizer, evaluator, 2);
@@ -231,7 +268,9 @@ describe('notes and errors', () => {
     const base = table(40, 2, 3, target('squared'));
     const x = Float64Array.from({ length: 120 }, (_, at) => base.x[Math.floor(at / 3) * 2 + (at % 3 === 2 ? 0 : at % 3)]);
     const repeated = { ...base, columns: 3, x };
-    expect(run('auto', repeated, { loss: 'squared', l2: 0 }).outcome.notes.join()).toMatch(/1 of 3 columns are \(nearly\) combinations of others/);
+    expect(run('auto', repeated, { loss: 'squared', l2: 0 }).outcome.notes.join()).toMatch(
+      /1 of 3 columns are \(nearly\) combinations of others/,
+    );
     expect(run('auto', repeated, { loss: 'squared', l2: 1e-3 }).outcome.notes).toEqual([]);
     expect(run('auto', base, { loss: 'squared', l2: 0 }).outcome.notes).toEqual([]);
   });

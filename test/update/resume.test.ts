@@ -46,7 +46,8 @@ function traceOf(make: () => Optimizer, evaluator: DenseEvaluator, breaks: (pass
       next = optimizer.next(state);
     }
     if (next.kind === 'done') return { passes, end: [optimizer.outcome(state, next.reason), optimizer.progress(state)] };
-    if (optimizer.progress(state).passes >= MAX_PASSES) return { passes, end: [optimizer.outcome(state, 'max passes'), optimizer.progress(state)] };
+    if (optimizer.progress(state).passes >= MAX_PASSES)
+      return { passes, end: [optimizer.outcome(state, 'max passes'), optimizer.progress(state)] };
     passes.push(next.pass);
     state = optimizer.absorb(state, evaluator.evaluate(next.pass));
     count += 1;
@@ -64,6 +65,7 @@ describe.each(MAKERS)('%s on %s loss', (_, loss, make) => {
     const fresh = (): Optimizer => make(OPTIONS, rules);
     const whole = traceOf(fresh, evaluator, () => false);
     expect(traceOf(fresh, evaluator, () => true)).toEqual(whole);
-    for (let at = 0; at < Math.min(whole.passes.length, 12); at += 1) expect(traceOf(fresh, evaluator, (pass) => pass === at)).toEqual(whole);
+    for (let at = 0; at < Math.min(whole.passes.length, 12); at += 1)
+      expect(traceOf(fresh, evaluator, (pass) => pass === at)).toEqual(whole);
   });
 });

@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { columnOfBlock, type Layout, layoutOf } from '../../src/partition/layout.ts';
 import { TreeSum } from '../../src/partition/tree.ts';
 import type { Vector } from '../../src/update/pass.ts';
-import { axpy, divideAndPenalise, dot, dotWeights, isFiniteVector, norm, sameVector, scale, subtract, zeroVector } from '../../src/update/vectors.ts';
+import {
+  axpy,
+  divideAndPenalise,
+  dot,
+  dotWeights,
+  isFiniteVector,
+  norm,
+  sameVector,
+  scale,
+  subtract,
+  zeroVector,
+} from '../../src/update/vectors.ts';
 
 const number = fc.double({ min: -1e6, max: 1e6, noNaN: true });
 const pair = fc.integer({ min: 0, max: 70 }).chain((columns) =>
@@ -32,7 +43,9 @@ describe('vectors', () => {
     fc.assert(
       fc.property(pair, ({ x, y, blockColumns }) => {
         const shape = layout(x.length, blockColumns);
-        expect(dotWeights(shape, Float64Array.from(x), Float64Array.from(y))).toBe(slowDot(shape, Float64Array.from(x), Float64Array.from(y)));
+        expect(dotWeights(shape, Float64Array.from(x), Float64Array.from(y))).toBe(
+          slowDot(shape, Float64Array.from(x), Float64Array.from(y)),
+        );
       }),
     );
   });
