@@ -15,8 +15,12 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerFactory>> = {
 
 export const DEFAULT_OPTIMIZER_OPTIONS: OptimizerOptions = { tolerance: 1e-6, learningRate: 'auto' };
 
-/** What `auto` means: conjugate gradient for losses that are quadratic in z, L-BFGS for all others. */
-export function chooseOptimizer(problem: Problem): string {
+/**
+ * What `auto` means: conjugate gradient for losses that are quadratic in z, L-BFGS for all others; gradient descent where a
+ * learning rate is given, since only it has one.
+ */
+export function chooseOptimizer(problem: Problem, options: OptimizerOptions = DEFAULT_OPTIMIZER_OPTIONS): string {
+  if (options.learningRate !== 'auto') return 'gradient-descent';
   return problem.quadratic ? 'conjugate-gradient' : 'lbfgs';
 }
 
@@ -26,7 +30,11 @@ export function chooseOptimizer(problem: Problem): string {
  * @throws PARAGRAD_OPTION when there is none of that name, or an option is out of range.
  */
 export function createOptimizer(name: string, options: OptimizerOptions, problem: Problem): Optimizer {
-  const factory = Object.hasOwn(OPTIMIZERS, name) ? OPTIMIZERS[name] : name === 'auto' ? OPTIMIZERS[chooseOptimizer(problem)] : undefined;
+  const factory = Object.hasOwn(OPTIMIZERS, name)
+    ? OPTIMIZERS[name]
+    : name === 'auto'
+      ? OPTIMIZERS[chooseOptimizer(problem, options)]
+      : undefined;
   if (factory === undefined)
     throw optionError('--optimizer', `there is no optimizer '${name}': use one of auto, ${Object.keys(OPTIMIZERS).join(', ')}`);
   const { tolerance, learningRate } = options;

@@ -36,6 +36,7 @@ describe('registry', () => {
     expect(chooseOptimizer(squared)).toBe('conjugate-gradient');
     expect(createOptimizer('auto', DEFAULT_OPTIMIZER_OPTIONS, squared).name).toBe('conjugate-gradient');
     expect(createOptimizer('auto', DEFAULT_OPTIMIZER_OPTIONS, { ...squared, quadratic: false }).name).toBe('lbfgs');
+    expect(createOptimizer('auto', { tolerance: 0, learningRate: 0.1 }, squared).name).toBe('gradient-descent');
     for (const name of NAMES) expect(createOptimizer(name, DEFAULT_OPTIMIZER_OPTIONS, squared).name).toBe(name);
   });
 
