@@ -1,10 +1,19 @@
+import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { pathToFileURL } from 'node:url';
 import { growSegment, newSegment } from '../src/data/store.ts';
 import { WasmInstance } from '../src/kernels/instance.ts';
 import { ACCUMULATOR_BYTES, type KernelLoss, type Kernels, LANES, type PanelRun } from '../src/kernels/kernels.ts';
 import { wasmKernels } from '../src/kernels/wasm.ts';
-import { bytesPerValue, CACHE_LINE_BYTES, type Dtype, type Layout, layoutOf, panelRows, panelsOfChunk, rowsOfChunk } from '../src/partition/layout.ts';
+import {
+  bytesPerValue,
+  CACHE_LINE_BYTES,
+  type Dtype,
+  type Layout,
+  layoutOf,
+  panelRows,
+  panelsOfChunk,
+  rowsOfChunk,
+} from '../src/partition/layout.ts';
 
 /**
  * Speed of each dense kernel on data that no cache holds, against what the machine can read on one thread. Chunks are taken
@@ -89,7 +98,14 @@ function place(dtype: Dtype, columns: number, bytes: number): Place {
   const chunks = Array.from({ length: layout.chunks }, (_, chunk) => {
     const x = 1024 + chunk * chunkBytes;
     const y = x + chunkRows * columns * bytesPerValue(dtype);
-    const run = { x, panelStride: columns * CACHE_LINE_BYTES, panels: panelsOfChunk(layout, chunk), columns, blockColumns: layout.blockColumns, firstPanel: 0 };
+    const run = {
+      x,
+      panelStride: columns * CACHE_LINE_BYTES,
+      panels: panelsOfChunk(layout, chunk),
+      columns,
+      blockColumns: layout.blockColumns,
+      firstPanel: 0,
+    };
     fill(memory, dtype, x, run.panels * P * columns, run.panels * P, y, y + chunkRows * 8, rowsOfChunk(layout, chunk));
     return { run, y, v: y + chunkRows * 8, rows: run.panels * P };
   });
@@ -109,7 +125,16 @@ function place(dtype: Dtype, columns: number, bytes: number): Place {
   };
 }
 
-function fill(memory: WebAssembly.Memory, dtype: Dtype, x: number, values: number, rows: number, y: number, v: number, weighted: number): void {
+function fill(
+  memory: WebAssembly.Memory,
+  dtype: Dtype,
+  x: number,
+  values: number,
+  rows: number,
+  y: number,
+  v: number,
+  weighted: number,
+): void {
   const data = dtype === 'f32' ? new Float32Array(memory.buffer, x, values) : new Float64Array(memory.buffer, x, values);
   for (let i = 0, state = 1; i < values; i += 1) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
@@ -130,7 +155,8 @@ const CALLS: Record<string, { losses: readonly (KernelLoss | '')[]; rowBytes: nu
   gradient: {
     losses: ['squared', 'logistic'],
     rowBytes: 16,
-    call: (p, { run, y, v }, loss) => p.kernels.gradient(loss, run, p.w, 0.1, { y, v, offset: 0 }, p.scratch, p.lanes, p.accumulators, p.sums),
+    call: (p, { run, y, v }, loss) =>
+      p.kernels.gradient(loss, run, p.w, 0.1, { y, v, offset: 0 }, p.scratch, p.lanes, p.accumulators, p.sums),
   },
   curvatureProduct: {
     losses: ['squared', 'logistic'],
@@ -166,13 +192,23 @@ function denseRows(dtype: Dtype, columns: number, options: Required<Omit<KernelB
     warmUp(() => timed(0));
     warmUp(() => limit(0));
     const [reading, computing] = secondsPerByte(options.passes, n, [limit, timed]) as [number, number];
-    const row: KernelRow = { kernel, loss, dtype, columns, rate: 1e-9 / computing, unit: 'GB/s', readLimit: 1e-9 / reading, ofReadLimit: reading / computing };
+    const row: KernelRow = {
+      kernel,
+      loss,
+      dtype,
+      columns,
+      rate: 1e-9 / computing,
+      unit: 'GB/s',
+      readLimit: 1e-9 / reading,
+      ofReadLimit: reading / computing,
+    };
     rows.push(row);
     options.report(row);
   };
   for (const kernel of options.kernels) {
     const entry = CALLS[kernel];
-    for (const loss of entry?.losses ?? []) measure(kernel, loss, entry?.rowBytes ?? 0, (chunk) => entry?.call(p, chunk, loss === '' ? 'squared' : loss));
+    for (const loss of entry?.losses ?? [])
+      measure(kernel, loss, entry?.rowBytes ?? 0, (chunk) => entry?.call(p, chunk, loss === '' ? 'squared' : loss));
   }
   if (options.kernels.includes(PEER)) measure(PEER, 'squared', 8, plainLoop(p));
   return rows;
@@ -230,7 +266,11 @@ export function gramRows(dtype: Dtype, columns: number, passes = PASSES): Kernel
     warmUp(call);
     // A multiplication and an addition per row and pair.
     const operations = columns * (columns + 1) * panels * P;
-    const rate = 1e-9 / (secondsPerByte(passes, 4, [() => (call(), operations)])[0] as number);
+    const timed = (): number => {
+      call();
+      return operations;
+    };
+    const rate = 1e-9 / (secondsPerByte(passes, 4, [timed])[0] as number);
     return { kernel: `gram, ${panels} panels`, loss: '', dtype, columns, rate, unit: 'Gflop/s', readLimit: null, ofReadLimit: null };
   });
 }
@@ -261,8 +301,11 @@ function main(): void {
     ...(columns && columns[0] !== '' ? { columns: columns.map(Number) } : {}),
     ...(dtypes ? { dtypes: dtypes as Dtype[] } : {}),
     report: ({ kernel, loss, dtype, columns: n, rate, unit, readLimit: limit, ofReadLimit }) =>
-      console.log(`${dtype} ${String(n).padStart(5)}  ${`${kernel} ${loss}`.padEnd(28)} ${rate.toFixed(1).padStart(6)} ${unit}  ${ofReadLimit === null ? '' : `${ofReadLimit.toFixed(2)} of ${limit?.toFixed(1)}`}`),
+      console.log(
+        `${dtype} ${String(n).padStart(5)}  ${`${kernel} ${loss}`.padEnd(28)} ${rate.toFixed(1).padStart(6)} ${unit}  ${ofReadLimit === null ? '' : `${ofReadLimit.toFixed(2)} of ${limit?.toFixed(1)}`}`,
+      ),
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main();
+// Bundled into another program, this file is not the one that was called.
+if (basename(process.argv[1] ?? '').startsWith('kernels')) main();

@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { resolve } from 'node:path';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { type CollectiveFigure, measureCollectives } from './collectives.ts';
+import { benchKernels, type KernelRow, readLimit } from './kernels.ts';
+import { benchPasses, type PassRow } from './passes.ts';
+import { benchTraining, type TrainingRow } from './training.ts';
+
+/**
+ * Everything in one run, so that its figures can be compared: the machine's read limit, kernels, collectives, whole passes on one
+ * and on all threads, and time from arrays to a model, beside NumPy and scikit-learn where `npm run engine:python` installed
+ * them. Prints tables and writes bench/results/latest.json. Quote ratios: absolute times are this machine's, today.
+ *
+ *   npm run bench [-- kernels,collectives,passes,training]
+ */
+interface Results {
+  readonly machine: { readonly node: string; readonly cpu: string; readonly threads: number };
+  readLimit?: { readonly oneThread: number; readonly allThreads: number };
+  kernels?: readonly KernelRow[];
+  numpy?: readonly { readonly dtype: string; readonly columns: number; readonly gigabytesPerSecond: number }[];
+  collectives?: readonly CollectiveFigure[];
+  passes?: readonly PassRow[];
+  training?: readonly TrainingRow[];
+}
+
+const ROOT = process.cwd();
+export const PYTHON = resolve(ROOT, '.engines/python/bin/python');
+const PEERS = resolve(ROOT, 'bench/peers/peers.py');
+
+/** Runs a part of bench/peers/peers.py; undefined where there is no Python with the peers. */
+export function peers<T>(args: readonly string[]): T | undefined {
+  if (!existsSync(PYTHON)) return undefined;
+  return JSON.parse(execFileSync(PYTHON, [PEERS, ...args], { encoding: 'utf8', maxBuffer: 2 ** 28 })) as T;
+}
+
+const number = (value: number, digits = 2): string => value.toFixed(digits);
+
+function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number))).join('  ');
+  console.log(`\n${title}\n${line(head)}\n${widths.map((width) => '─'.repeat(width)).join('  ')}\n${rows.map(line).join('\n')}`);
+}
+
+/** GB/s that `threads` threads read together, started at the same moment. */
+async function readLimitOf(threads: number): Promise<number> {
+  const gate = new SharedArrayBuffer(4);
+  const workers = Array.from({ length: threads }, () => new Worker(process.argv[1] as string, { workerData: { gate, threads } }));
+  const rates = await Promise.all(
+    workers.map((worker) => new Promise<number>((done, fail) => worker.once('message', done).once('error', fail))),
+  );
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  return rates.reduce((sum, rate) => sum + rate, 0);
+}
+
+async function main(parts: readonly string[]): Promise<void> {
+  const results: Results = { machine: { node: process.version, cpu: cpus()[0]?.model ?? '', threads: availableParallelism() } };
+  console.log(`${results.machine.cpu}, ${results.machine.threads} threads, Node.js ${results.machine.node}`);
+  results.readLimit = { oneThread: await readLimitOf(1), allThreads: await readLimitOf(results.machine.threads) };
+  const { oneThread, allThreads } = results.readLimit;
+  console.log(`read limit: one thread ${number(oneThread, 1)} GB/s, all ${number(allThreads, 1)} GB/s`);
+  if (parts.includes('kernels')) {
+    results.kernels = benchKernels();
+    const numpy = peers<NonNullable<Results['numpy']>>(['kernels']);
+    if (numpy !== undefined) results.numpy = numpy;
+    const peerOf = (row: KernelRow): string => {
+      const peer = numpy?.find(({ dtype, columns }) => dtype === row.dtype && columns === row.columns);
+      return row.kernel === 'gradient' && row.loss === 'squared' && peer !== undefined
+        ? `${number(row.rate / peer.gigabytesPerSecond)} ×`
+        : '';
+    };
+    table(
+      'kernels, one thread, data in no cache',
+      ['kernel', 'dtype', 'columns', 'rate', '', 'of read limit', 'NumPy, all threads'],
+      results.kernels.map((row) => [
+        `${row.kernel} ${row.loss}`,
+        row.dtype,
+        String(row.columns),
+        number(row.rate, 1),
+        row.unit,
+        row.ofReadLimit === null ? '' : number(row.ofReadLimit),
+        peerOf(row),
+      ]),
+    );
+  }
+  if (parts.includes('collectives')) {
+    results.collectives = await measureCollectives();
+    table(
+      'shared memory, 2 threads',
+      ['operation', 'f64', 'median µs', '95 % µs'],
+      results.collectives.map((row) => [row.operation, String(row.length), number(row.medianUs), number(row.p95Us)]),
+    );
+  }
+  if (parts.includes('passes')) {
+    results.passes = await benchPasses();
+    table(
+      'gradient passes through the whole engine, 400 MB of f32',
+      ['columns', 'threads', 'ms', 'GB/s', 'of the read limit', 'against one'],
+      results.passes.map((row) => [
+        String(row.columns),
+        String(row.threads),
+        number(row.milliseconds),
+        number(row.gigabytesPerSecond, 1),
+        number(row.gigabytesPerSecond / (row.threads === 1 ? oneThread : allThreads)),
+        `${number(row.speedup)} ×`,
+      ]),
+    );
+  }
+  if (parts.includes('training')) {
+    results.training = await benchTraining(peers);
+    table(
+      'from arrays to a model: 1,000,000 × 100, condition number 1e4',
+      ['model', 'by', 'seconds', 'gap reached', 'paragrad is faster by'],
+      results.training.map((row) => [
+        row.model,
+        row.by,
+        number(row.seconds, 3),
+        row.gap.toExponential(1),
+        row.ratio === undefined ? '' : `${number(row.ratio, 1)} ×`,
+      ]),
+    );
+  }
+  mkdirSync('bench/results', { recursive: true });
+  writeFileSync('bench/results/latest.json', `${JSON.stringify(results, null, 2)}\n`);
+  console.log('\nwritten: bench/results/latest.json');
+}
+
+if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,passes,training').split(','));
+else if (workerData !== null && 'gate' in workerData) {
+  const { gate, threads } = workerData as { gate: SharedArrayBuffer; threads: number };
+  const arrived = new Int32Array(gate);
+  if (Atomics.add(arrived, 0, 1) + 1 === threads) Atomics.notify(arrived, 0);
+  for (let seen = Atomics.load(arrived, 0); seen < threads; seen = Atomics.load(arrived, 0)) Atomics.wait(arrived, 0, seen, 1000);
+  parentPort?.postMessage(readLimit());
+}
