@@ -111,7 +111,7 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
 
 function targetOf(source: ArraySource, options: EncodeArraysOptions): TargetEncoder {
   const probing = new TargetProbing('number');
-  const values = { kind: 'number' as const, values: Float64Array.from(source.y), missing: undefined };
+  const values = { kind: 'number' as const, values: new Float64Array(source.y), missing: undefined };
   probing.look(values, source.rows, { source: SOURCE, name: 'y', firstRow: 0 });
   return chooseTarget('y', probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
 }
@@ -150,7 +150,7 @@ function newShared<T extends Uint32Array | Float64Array>(
 /** The source with its target as y is stored; row arrays in shared memory, so that tasks carry no copies of them. */
 function sharedSource(source: ArraySource, target: TargetEncoder): ArraySource {
   const y = newShared(Float64Array, source.rows);
-  fillTarget(target, { kind: 'number', values: Float64Array.from(source.y), missing: undefined }, source.rows, y);
+  fillTarget(target, { kind: 'number', values: new Float64Array(source.y), missing: undefined }, source.rows, y);
   const share = (values: Float64Array | undefined): Float64Array | undefined => {
     if (values === undefined) return undefined;
     const shared = newShared(Float64Array, source.rows);

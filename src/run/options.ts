@@ -1,3 +1,4 @@
+import type { ColumnChoices } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
 import { MODELS } from '../models/model.ts';
 import { OPTIMIZERS } from '../update/index.ts';
@@ -63,16 +64,21 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   number('--tolerance', resolved.tolerance, (x) => x >= 0, 'a number of at least 0');
   if (resolved.learningRate !== 'auto') number('--learning-rate', resolved.learningRate, (x) => x > 0, `'auto' or a number above 0`);
   number('--time-limit', resolved.timeLimitSeconds, (x) => x > 0, 'a time above 0');
-  number('--validation-fraction', resolved.validationFraction, (x) => x >= 0 && x < 1, 'a number from 0 up to, but not, 1');
+  number('--validation-fraction', resolved.validationFraction, (x) => x >= 0 && x < 1, 'a number of at least 0 and below 1');
   whole('--max-passes', resolved.maxPasses, 1, 1e12);
   whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   whole('--workers', resolved.workers, 1, 1024);
   whole('--max-categories', resolved.maxCategories, 1, 65_536);
-  if (resolved.learningRate !== 'auto' && resolved.optimizer !== 'gradient-descent')
+  if (resolved.learningRate !== 'auto' && resolved.optimizer !== 'gradient-descent' && resolved.optimizer !== 'auto')
     throw wrong('--learning-rate', `--learning-rate belongs to --optimizer gradient-descent: ${resolved.optimizer} has no fixed rate`);
   if (resolved.optimizer === 'conjugate-gradient' && resolved.model === 'logistic')
     throw wrong('--optimizer', '--optimizer conjugate-gradient is for the squared loss: use lbfgs with --model logistic');
   return resolved;
+}
+
+/** What the options say about columns. */
+export function choicesOf({ category, number, drop, weight, offset, id }: ColumnChoices): ColumnChoices {
+  return { category, number, drop, weight, offset, id };
 }
 
 function wrong(option: string, message: string): ParagradError {

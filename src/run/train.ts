@@ -4,6 +4,7 @@ import { type EncodeArraysOptions, encodeArrays } from '../data/encode-arrays.ts
 import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
+import type { RowColumns } from '../data/table.ts';
 import type { Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
 import { ParagradError } from '../errors.ts';
@@ -11,7 +12,7 @@ import { layoutOf } from '../partition/layout.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { FittedModel } from './model.ts';
 import { writeModel } from './model-folder.ts';
-import { type ResolvedOptions, resolveOptions } from './options.ts';
+import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { NewFolder } from './run-folder.ts';
 import { schemaSummary, summaryOf } from './summary.ts';
@@ -51,7 +52,7 @@ export async function train(source: string | ArraySource, options: TrainOptions)
     const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
     const summary = summaryOf({ encoded, schema, plan, outcome, validation, options: resolved, totalMs: performance.now() - began });
     for (const text of summary.notes) emit({ kind: 'note', text });
-    const model = modelOf(encoded, outcome, summary);
+    const model = modelOf(encoded, outcome, summary, typeof source === 'string' ? resolved : {});
     if (folder !== undefined) {
       await writeModel(folder, model, resolved, outcome.steps);
       await folder.commit();
@@ -96,12 +97,13 @@ async function encodeSource(
   const { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
   const shared = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, signal, onProgress };
   if (typeof source !== 'string') return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
-  const { target, category, number, drop, maxCategories } = options;
+  const { target, maxCategories } = options;
+  const choices = choicesOf(options);
   if (target === undefined)
     throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
-  const table = await openTable(source, { category, number, drop });
+  const table = await openTable(source, choices);
   try {
-    return await encodeTable(table, { ...shared, target, category, number, drop, maxCategories });
+    return await encodeTable(table, { ...shared, ...choices, target, maxCategories });
   } finally {
     table.close();
   }
@@ -142,15 +144,18 @@ async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Cr
   return { count: session.workers, run: (tasks) => session.run(tasks) };
 }
 
-function modelOf(encoded: Encoded, outcome: TrainingOutcome, summary: RunSummary): FittedModel {
+function modelOf(encoded: Encoded, outcome: TrainingOutcome, summary: RunSummary, { weight, offset, id }: RowColumns): FittedModel {
   const { dtype, blockColumns } = encoded.store.training.layout;
+  // What explains the first step is for the one who asked, not for the model.
+  const { firstStep: _firstStep, ...stored } = summary;
   const record = {
     name: encoded.model,
     encoder: encoded.encoder,
     target: encoded.target,
+    rowColumns: { weight, offset, id },
     layout: { dtype, blockColumns },
     columnMeans: [...outcome.columnMeans],
-    summary,
+    summary: stored,
   };
   return new FittedModel(record, outcome.outcome.vector);
 }
