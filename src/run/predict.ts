@@ -1,5 +1,5 @@
-import { encodeRows, expectedByModel } from '../data/encode-rows.ts';
-import { encodedWidth } from '../data/encoder.ts';
+import { encodeRows, expectedByModel, type RowEncoding } from '../data/encode-rows.ts';
+import { type Encoder, encodedWidth } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
 import { growSegment, newSegment } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
@@ -10,10 +10,19 @@ export interface PredictionBlock {
   /** Row number of the first row, from 0. */
   readonly firstRow: number;
   readonly rows: number;
-  /** x·w + b: log-odds of the positive class, or the predicted value. */
+  /** x·w + offset + b: log-odds of the positive class, or the predicted value. */
   readonly z: Float64Array;
   /** Expected target: the predicted value, or the probability of the positive class. */
   readonly prediction: Float64Array;
+  /** What names each row (training's `id`), '' where it is missing; undefined without such a column. */
+  readonly ids: readonly string[] | undefined;
+  /**
+   * When it was asked for: the target (classes: 1 for the positive one, 0), NaN where it is missing or of neither class. Undefined
+   * when the source has no such column.
+   */
+  readonly y: Float64Array | undefined;
+  /** Weight of each row (training's `weight`); undefined: 1. */
+  readonly weight: Float64Array | undefined;
 }
 
 export interface PredictReport {
@@ -23,6 +32,16 @@ export interface PredictReport {
   missingValues: number;
   /** Columns that the model uses and the source does not have: taken as missing in every row. */
   readonly missingColumns: readonly string[];
+  /** The other columns that the model uses and that have missing values, or categories that training did not have. */
+  columns: readonly ColumnReport[];
+}
+
+export interface ColumnReport {
+  readonly column: string;
+  readonly missing: number;
+  readonly unseen: number;
+  /** The first different values that training did not have, at most three. */
+  readonly examples: readonly string[];
 }
 
 export interface Predictions {
@@ -32,18 +51,28 @@ export interface Predictions {
   close(): void;
 }
 
+export interface PredictOptions {
+  /** Read the target, too, and weights (`PredictionBlock.y`, `weight`). Default false. */
+  readonly target?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Predicts the rows of a file, block by block in bounded memory; `close` when done. Predictions have the bits that training
  * would give the same rows.
  *
  * @throws what reading a file throws (docs/errors.md), here or while blocks are read.
  */
-export async function predict(model: FittedModel, source: string, options: { signal?: AbortSignal } = {}): Promise<Predictions> {
-  const { encoder, layout } = model.record;
-  const table = await openTable(source, { expected: expectedByModel(encoder) });
+export async function predict(model: FittedModel, source: string, options: PredictOptions = {}): Promise<Predictions> {
+  const { encoder, layout, rowColumns } = model.record;
+  const target = options.target === true ? model.record.target : undefined;
+  // Weights say how much a known target counts: nothing to a prediction.
+  const weight = target === undefined ? undefined : rowColumns?.weight;
+  const columns = { weight, offset: rowColumns?.offset, id: rowColumns?.id };
+  const table = await openTable(source, { expected: expectedByModel(encoder, target, columns), expectedId: columns.id });
   try {
-    const encoding = encodeRows(table, encoder, { dtype: layout.dtype, signal: options.signal });
-    const report: PredictReport = { rows: 0, unseenValues: 0, missingValues: 0, missingColumns: encoding.missingColumns };
+    const encoding = encodeRows(table, encoder, { dtype: layout.dtype, target, columns, signal: options.signal });
+    const report: PredictReport = { rows: 0, unseenValues: 0, missingValues: 0, missingColumns: encoding.missingColumns, columns: [] };
     return { report, blocks: blocksOf(model, encoding, report), close: () => table.close() };
   } catch (error) {
     table.close();
@@ -51,37 +80,49 @@ export async function predict(model: FittedModel, source: string, options: { sig
   }
 }
 
-async function* blocksOf(
-  model: FittedModel,
-  encoding: ReturnType<typeof encodeRows>,
-  report: PredictReport,
-): AsyncGenerator<PredictionBlock> {
+/** z and prediction of a block's rows, with room for the largest block so far. */
+class Outputs {
+  z = new Float64Array(0);
+  prediction = new Float64Array(0);
+
+  fill(model: FittedModel, dots: Float32Array | Float64Array, offset: Float64Array | undefined): void {
+    if (this.z.length < dots.length) {
+      this.z = new Float64Array(dots.length);
+      this.prediction = new Float64Array(dots.length);
+    }
+    for (let i = 0; i < dots.length; i += 1) {
+      this.z[i] = (dots[i] as number) + (offset?.[i] ?? 0) + model.vector.intercept;
+      this.prediction[i] = model.predictionAt(this.z[i] as number);
+    }
+  }
+}
+
+async function* blocksOf(model: FittedModel, encoding: RowEncoding, report: PredictReport): AsyncGenerator<PredictionBlock> {
   const { layout, encoder } = model.record;
   const memory = newSegment(0);
   const scorer = new Scorer(memory, { ...layout, columns: encodedWidth(encoder) }, model.vector, 'wasm');
+  const outputs = new Outputs();
   let x = 0;
   let capacity = 0;
-  let z = new Float64Array(0);
-  let prediction = new Float64Array(0);
-  for await (const block of encoding.blocks) {
-    if (block.x.byteLength > capacity || x === 0) {
-      capacity = Math.max(block.x.byteLength, 64);
+  for await (const { x: panels, rows, offset, ...given } of encoding.blocks) {
+    if (panels.byteLength > capacity || x === 0) {
+      capacity = Math.max(panels.byteLength, 64);
       x = growSegment(memory, capacity);
     }
-    const bytes = new Uint8Array(block.x.buffer, block.x.byteOffset, block.x.byteLength);
+    const bytes = new Uint8Array(panels.buffer, panels.byteOffset, panels.byteLength);
     new Uint8Array(memory.buffer, x, bytes.length).set(bytes);
-    if (z.length < block.rows) {
-      z = new Float64Array(block.rows);
-      prediction = new Float64Array(block.rows);
-    }
-    const dots = scorer.score(x, block.rows);
-    for (let i = 0; i < block.rows; i += 1) {
-      z[i] = (dots[i] as number) + model.vector.intercept;
-      prediction[i] = model.predictionAt(z[i] as number);
-    }
-    report.rows += block.rows;
+    outputs.fill(model, scorer.score(x, rows), offset);
+    report.rows += rows;
     report.unseenValues = encoding.counts.unseen;
     report.missingValues = encoding.counts.missing;
-    yield { firstRow: block.firstRow, rows: block.rows, z: z.subarray(0, block.rows), prediction: prediction.subarray(0, block.rows) };
+    report.columns = columnReports(encoding, encoder);
+    yield { ...given, rows, z: outputs.z.subarray(0, rows), prediction: outputs.prediction.subarray(0, rows) };
   }
+}
+
+function columnReports({ columnCounts, missingColumns }: RowEncoding, { columns }: Encoder): ColumnReport[] {
+  return columnCounts.flatMap(({ missing, unseen, examples }, i) => {
+    const column = (columns[i] as Encoder['columns'][number]).name;
+    return missing + unseen === 0 || missingColumns.includes(column) ? [] : [{ column, missing, unseen, examples: [...examples] }];
+  });
 }
