@@ -20,6 +20,9 @@ export interface InspectFlags
     | 'category'
     | 'number'
     | 'drop'
+    | 'weight'
+    | 'offset'
+    | 'id'
     | 'maxCategories'
     | 'seed'
     | 'validationFraction'
@@ -61,6 +64,9 @@ const COLUMNS = (): Option[] => [
   list('--category <column>', 'read a column as categories (may be repeated)'),
   list('--number <column>', 'read a column as numbers (may be repeated)'),
   list('--drop <column>', 'leave a column out (may be repeated)'),
+  option('--weight <column>', 'how much each row counts: numbers of at least 0'),
+  option('--offset <column>', 'what is added to each row’s prediction before the model’s own part, as a known effect'),
+  option('--id <column>', 'names the rows: no feature, and repeated in predictions'),
   option('--max-categories <count>', 'most categories of a column, rarer ones share one (default 256)', parseCount),
 ];
 const SPLIT = (): Option[] => [

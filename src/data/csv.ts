@@ -124,7 +124,13 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
     const dropped = options.dropped(name);
     const wanted = dropped ? undefined : options.wanted(name);
     const type = dropped ? 'VARCHAR' : declaredType(sniffed.types[i] as string, wanted);
-    return { name, type, reading: readingOf(type, `c${i}`, wanted) ?? { kind: 'other', expression: `c${i}` }, dropped };
+    return {
+      name,
+      type,
+      reading: readingOf(type, `c${i}`, wanted) ?? { kind: 'other', expression: `c${i}` },
+      dropped,
+      plain: options.plain(name),
+    };
   });
   const explain = explainCsv(source, columns, (column) => options.forcedBy(column.name));
   const declared = columns.map((column, i) => `'c${i}': '${column.type}'`).join(', ');

@@ -1,7 +1,7 @@
 import type * as bindings from '@duckdb/node-bindings';
 import { assert, type ParagradError } from '../errors.ts';
-import { type Duck, dataError, literal, validityOf } from './duckdb.ts';
-import { type Batch, INGEST_ROWS, type Table, type TableColumn, type Values } from './table.ts';
+import { type Duck, dataError, literal, textsOf, validityOf } from './duckdb.ts';
+import { type Batch, INGEST_ROWS, type ScanOptions, type Table, type TableColumn, type Values } from './table.ts';
 
 /** Dictionaries of at most this many texts are made together. */
 const SMALL_DICTIONARY = 1000;
@@ -22,6 +22,8 @@ export interface Relation {
 /** A column of a batch while it is filled. */
 interface Filling {
   readonly values: Values;
+  /** The texts of an id column, so far. */
+  readonly texts?: string[] | undefined;
   /** Allocated when first needed; all zeros, or in use when `anyMissing`. */
   missing: Uint8Array | undefined;
   anyMissing: boolean;
@@ -47,7 +49,7 @@ export function duckTable(relation: Relation): Table {
     source: relation.source,
     columns,
     rows: relation.rows,
-    scan: (wanted, options = {}) => scanRelation(relation, wanted, dictionariesOf, options.signal),
+    scan: (wanted, options = {}) => scanRelation(relation, wanted, dictionariesOf, options),
     close: () => duck.close(),
   };
 }
@@ -88,27 +90,20 @@ async function* scanRelation(
   relation: Relation,
   wanted: readonly number[],
   dictionariesOf: (wanted: readonly number[]) => Promise<(readonly string[] | undefined)[]>,
-  signal: AbortSignal | undefined,
+  { signal, ids = new Set() }: ScanOptions,
 ): AsyncGenerator<Batch> {
-  const dictionaries = await dictionariesOf(wanted);
+  const coded = wanted.filter((c) => !ids.has(c));
+  const made = await dictionariesOf(coded);
+  const dictionaries = wanted.map((c) => (ids.has(c) ? undefined : made[coded.indexOf(c)]));
   const expressions = wanted.map((c) => {
     const column = relation.columns[c];
     assert(column !== undefined && column.kind !== 'other', 'a column that cannot be scanned');
-    return column.kind === 'text' ? `CAST(${column.expression} AS e${c})` : column.expression;
+    return column.kind === 'text' && !ids.has(c) ? `CAST(${column.expression} AS e${c})` : column.expression;
   });
   // Without columns the rows still count.
   const list = expressions.length === 0 ? 'CAST(0 AS DOUBLE)' : expressions.join(', ');
   const sql = `SELECT ${list} FROM ${relation.from}`;
-  const columns = dictionaries.map(
-    (dictionary): Filling => ({
-      values:
-        dictionary === undefined
-          ? { kind: 'number', values: new Float64Array(INGEST_ROWS), missing: undefined }
-          : { kind: 'text', codes: new Int32Array(INGEST_ROWS), dictionary },
-      missing: undefined,
-      anyMissing: false,
-    }),
-  );
+  const columns = wanted.map((c, i) => newFilling(dictionaries[i], ids.has(c) && relation.columns[c]?.kind === 'text'));
   // A stream takes its connection for itself.
   const duck = await relation.duck.connect();
   let firstRow = 0;
@@ -128,7 +123,10 @@ async function* scanRelation(
           yield batch();
           firstRow += filled;
           filled = 0;
-          for (const column of columns) column.anyMissing = false;
+          for (const column of columns) {
+            column.anyMissing = false;
+            if (column.texts !== undefined) column.texts.length = 0;
+          }
         }
       }
     } catch (error) {
@@ -140,6 +138,15 @@ async function* scanRelation(
   } finally {
     duck.close();
   }
+}
+
+function newFilling(dictionary: readonly string[] | undefined, id: boolean): Filling {
+  const texts: string[] | undefined = id ? [] : undefined;
+  const values: Values =
+    dictionary === undefined && texts === undefined
+      ? { kind: 'number', values: new Float64Array(INGEST_ROWS), missing: undefined }
+      : { kind: 'text', codes: new Int32Array(INGEST_ROWS), dictionary: texts ?? dictionary ?? [] };
+  return { values, texts, missing: undefined, anyMissing: false };
 }
 
 /** Copies rows [from, from + rows) of a vector into a column at `at`: the vector's memory is reused by DuckDB. */
@@ -159,6 +166,14 @@ function fill(duck: Duck, column: Filling, vector: bindings.Vector, size: number
     return;
   }
   const { codes, dictionary } = column.values;
+  if (column.texts !== undefined) {
+    const texts = textsOf(api, vector, size);
+    for (let i = 0; i < rows; i += 1) {
+      const text = texts[from + i] as string | null;
+      codes[at + i] = text === null ? -1 : column.texts.push(text) - 1;
+    }
+    return;
+  }
   const width = dictionary.length <= 256 ? 1 : dictionary.length <= 65_536 ? 2 : 4;
   const data = api.vector_get_data(vector, size * width);
   const begin = data.byteOffset + from * width;

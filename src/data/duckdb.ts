@@ -10,6 +10,8 @@ import { ParagradError } from '../errors.ts';
  */
 type Api = typeof bindings;
 
+const decoder = new TextDecoder();
+
 /** Memory for DuckDB itself, as a share of what this process may use: the encoded data need the rest. */
 const MEMORY_SHARE = 0.4;
 /** Rows that a streaming result may run ahead; the default (1 MB) starves its threads. */
@@ -117,7 +119,6 @@ export function validityOf(api: Api, vector: bindings.Vector, rows: number): Uin
 async function readStrings(api: Api, result: bindings.Result): Promise<(string | null)[][]> {
   const rows: (string | null)[][] = [];
   const columns = api.column_count(result);
-  const decoder = new TextDecoder();
   for (;;) {
     const chunk = await api.fetch_chunk(result);
     const size = chunk === null ? 0 : api.data_chunk_get_size(chunk);
@@ -125,21 +126,26 @@ async function readStrings(api: Api, result: bindings.Result): Promise<(string |
     const first = rows.length;
     for (let row = 0; row < size; row += 1) rows.push(new Array<string | null>(columns).fill(null));
     for (let column = 0; column < columns; column += 1) {
-      const vector = api.data_chunk_get_vector(chunk, column);
-      const data = api.vector_get_data(vector, size * 16);
-      const view = new DataView(data.buffer, data.byteOffset, size * 16);
-      const validity = validityOf(api, vector, size);
-      for (let row = 0; row < size; row += 1) {
-        if (!isValid(validity, row)) continue;
-        const bytes = view.getUint32(row * 16, true);
-        const text =
-          bytes <= 12
-            ? data.subarray(row * 16 + 4, row * 16 + 4 + bytes)
-            : api.get_data_from_pointer(data.buffer as ArrayBuffer, data.byteOffset + row * 16 + 8, bytes);
-        (rows[first + row] as (string | null)[])[column] = decoder.decode(text);
-      }
+      const texts = textsOf(api, api.data_chunk_get_vector(chunk, column), size);
+      for (let row = 0; row < size; row += 1) (rows[first + row] as (string | null)[])[column] = texts[row] as string | null;
     }
   }
+}
+
+/** The values of a VARCHAR vector. */
+export function textsOf(api: Api, vector: bindings.Vector, size: number): (string | null)[] {
+  const data = api.vector_get_data(vector, size * 16);
+  const view = new DataView(data.buffer, data.byteOffset, size * 16);
+  const validity = validityOf(api, vector, size);
+  return Array.from({ length: size }, (_, row) => {
+    if (!isValid(validity, row)) return null;
+    const bytes = view.getUint32(row * 16, true);
+    const text =
+      bytes <= 12
+        ? data.subarray(row * 16 + 4, row * 16 + 4 + bytes)
+        : api.get_data_from_pointer(data.buffer as ArrayBuffer, data.byteOffset + row * 16 + 8, bytes);
+    return decoder.decode(text);
+  });
 }
 
 /** A string as an SQL literal. */

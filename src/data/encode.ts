@@ -5,6 +5,7 @@ import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type Enco
 import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './encoder.ts';
 import { Packer } from './pack.ts';
 import { placementOf } from './placement.ts';
+import { RowColumnReader } from './row-columns.ts';
 import { RunningTree } from './running-tree.ts';
 import { type ChunkSink, SetWriter, storeSink } from './scatter.ts';
 import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
@@ -69,6 +70,7 @@ interface Plan {
   /** Index of the target column, and of the features. */
   readonly target: number;
   readonly features: readonly number[];
+  readonly rowColumns: RowColumnReader;
   readonly watch: Stopwatch;
 }
 
@@ -88,9 +90,9 @@ function useOf(target: Values, batch: Batch, split: Split): Uint8Array {
   return use;
 }
 
-function blockStatistics(plan: Plan, batch: Batch, chosen: Chosen): ColumnStatistics[] {
+function blockStatistics(plan: Plan, columns: readonly Values[], batch: Batch, chosen: Chosen): ColumnStatistics[] {
   return plan.features.map((feature, i) => {
-    const values = batch.columns[i + 1] as Values;
+    const values = columns[i] as Values;
     const statistics = statisticsOf(values, chosen);
     if (statistics.kind === 'number' && values.kind === 'number')
       checkMoments(statistics, plan.table.columns[feature]?.name ?? '', plan.table.source, batch.firstRow, values.values, chosen);
@@ -105,27 +107,29 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
   const uses: Uint8Array[] = [];
   const rows = { all: 0, skipped: 0, training: 0, validation: 0 };
   let dictionaries: (readonly string[] | undefined)[] = plan.features.map(() => undefined);
-  for await (const batch of plan.watch.over(table.scan([plan.target, ...plan.features], { signal: options.signal }))) {
+  const before = [plan.target, ...plan.rowColumns.scanned];
+  let weighty = 0;
+  for await (const batch of plan.watch.over(table.scan([...before, ...plan.features], { signal: options.signal }))) {
     const target = batch.columns[0] as Values;
     probing.look(target, batch.rows, { source: table.source, name: options.target, firstRow: batch.firstRow });
     const use = useOf(target, batch, plan.split);
-    const chosen = choose(use, TRAINING);
-    tree.push(chosen.count === 0 ? undefined : blockStatistics(plan, batch, chosen));
-    dictionaries = plan.features.map((_, i) => {
-      const values = batch.columns[i + 1] as Values;
-      return values.kind === 'text' ? values.dictionary : undefined;
-    });
+    const { weight } = plan.rowColumns.read(batch, 1, use);
+    const chosen = choose(use, TRAINING, weight);
+    const columns = batch.columns.slice(before.length);
+    tree.push(chosen.count === 0 ? undefined : blockStatistics(plan, columns, batch, chosen));
+    dictionaries = columns.map((values) => (values.kind === 'text' ? values.dictionary : undefined));
     uses.push(use);
     rows.all += batch.rows;
-    rows.training += chosen.count;
+    weighty += chosen.count;
     for (let i = 0; i < use.length; i += 1) {
       if (use[i] === SKIPPED) rows.skipped += 1;
       else if (use[i] === VALIDATION) rows.validation += 1;
+      else rows.training += 1;
     }
     progress(plan, 'statistics', rows.all);
   }
   const target = chooseTarget(options.target, probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
-  checkTraining(rows.training, rows.all, table.source);
+  checkTraining(weighty, rows.all, table.source);
   return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows };
 }
 
@@ -158,13 +162,15 @@ async function encodePass(
   const validation = new SetWriter(sinks.validation, (row) => row, packer);
   const moments = new RunningTree<Moments>(mergeMoments);
   let done = 0;
-  for await (const batch of plan.watch.over(table.scan([plan.target, ...kept], { signal: options.signal }))) {
+  const before = [plan.target, ...plan.rowColumns.scanned];
+  for await (const batch of plan.watch.over(table.scan([...before, ...kept], { signal: options.signal }))) {
     const use = first.uses[done] as Uint8Array;
     const y = new Float64Array(batch.rows);
     fillTarget(first.target, batch.columns[0] as Values, batch.rows, y);
-    const chosen = choose(use, TRAINING);
+    const { weight, offset } = plan.rowColumns.read(batch, 1, use);
+    const chosen = choose(use, TRAINING, weight);
     moments.push(chosen.count === 0 ? undefined : momentsOf(y, undefined, chosen));
-    const rows = { firstRow: batch.firstRow, values: batch.columns.slice(1), y, v: undefined };
+    const rows = { firstRow: batch.firstRow, values: batch.columns.slice(before.length), y, v: weight, offset };
     await training.write(rows, use, TRAINING);
     await validation.write(rows, use, VALIDATION);
     done += 1;
@@ -181,6 +187,8 @@ export interface FittedTable {
   readonly model: Encoded['model'];
   readonly layouts: { readonly training: Layout; readonly validation: Layout };
   readonly weighted: boolean;
+  /** Whether the chunks have offsets. */
+  readonly offsets: boolean;
   /** The second scan: writes all chunks. Once only. */
   encodeInto(sinks: {
     readonly training: ChunkSink;
@@ -205,7 +213,15 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
   const target = indexes.find((i) => schema.columns[i]?.role === 'target') as number;
   const features = indexes.filter((i) => schema.columns[i]?.role === 'feature');
   const watch = new Stopwatch();
-  const plan: Plan = { table, options, split: { seed, fraction }, target, features, watch };
+  const plan: Plan = {
+    table,
+    options,
+    split: { seed, fraction },
+    target,
+    features,
+    rowColumns: new RowColumnReader(table, options),
+    watch,
+  };
   const first = await statisticsPass(plan);
   const { encoder, found } = fitFeatures(plan, first);
   return {
@@ -214,7 +230,8 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     target: first.target,
     model: first.target.kind === 'classes' ? 'logistic' : 'linear',
     layouts: layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options),
-    weighted: false,
+    weighted: options.weight !== undefined,
+    offsets: options.offset !== undefined,
     async encodeInto(sinks) {
       const { packer, targetStatistics } = await encodePass(plan, first, encoder, sinks);
       const counts = {
@@ -236,10 +253,10 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
  * @throws what `fitTable` does; PARAGRAD_MEMORY when the result would not fit
  */
 export async function encodeTable(table: Table, options: EncodeTableOptions): Promise<Encoded> {
-  const { encodeInto, layouts, ...fitted } = await fitTable(table, options);
+  const { encodeInto, layouts, offsets, ...fitted } = await fitTable(table, options);
   checkMemory(layouts, memoryLimitBytes());
-  const { segmentBytes } = options;
-  const store = allocateStore(layouts.training, layouts.validation, segmentBytes === undefined ? {} : { segmentBytes });
+  const segment = options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes };
+  const store = allocateStore(layouts.training, layouts.validation, { offsets, ...segment });
   const sinks = { training: storeSink(store, store.training), validation: storeSink(store, store.validation) };
   const written = await encodeInto(sinks);
   return { ...fitted, ...written, store, trainingRows: sinks.training.sourceRows, validationRows: sinks.validation.sourceRows };

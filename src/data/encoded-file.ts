@@ -30,7 +30,7 @@ function locator(encoded: Encoded): { rows: Float64Array; of(i: number): { set: 
   };
 }
 
-/** Writes the encoded columns of one row, and validation, y, v and row number, into column i of `out`. */
+/** Writes the encoded columns of one row, and validation, y, v, offset and row number, into column i of `out`. */
 function copyRow(views: ChunkViews, lanes: number, inChunk: number, width: number, out: readonly Float64Array[], i: number): void {
   const lane = inChunk % lanes;
   let from = (inChunk - lane) * width + lane;
@@ -40,12 +40,13 @@ function copyRow(views: ChunkViews, lanes: number, inChunk: number, width: numbe
   }
   (out[width] as Float64Array)[i] = views.y[inChunk] as number;
   (out[width + 1] as Float64Array)[i] = views.v[inChunk] as number;
+  (out[width + 2] as Float64Array)[i] = views.offset?.[inChunk] ?? 0;
 }
 
 /** Appends all rows in source order to the table `encoded`, c0 … of DOUBLE. */
 function appendAll(duck: Duck, append: (chunk: bindings.DataChunk) => void, encoded: Encoded, width: number): void {
   const { api } = duck;
-  const columns = width + 4;
+  const columns = width + 5;
   const double = api.create_logical_type(DOUBLE);
   const chunk = api.create_data_chunk(Array.from({ length: columns }, () => double));
   const out = Array.from({ length: columns }, () => new Float64Array(VECTOR_ROWS));
@@ -63,8 +64,8 @@ function appendAll(duck: Duck, append: (chunk: bindings.DataChunk) => void, enco
         known.set(set, cached);
       }
       copyRow(cached.views, lanes, position - index * set.layout.chunkRows, width, out, i);
-      (out[width + 2] as Float64Array)[i] = rows[first + i] as number;
-      (out[width + 3] as Float64Array)[i] = set === encoded.store.validation ? 1 : 0;
+      (out[width + 3] as Float64Array)[i] = rows[first + i] as number;
+      (out[width + 4] as Float64Array)[i] = set === encoded.store.validation ? 1 : 0;
     }
     api.data_chunk_reset(chunk);
     for (const [c, values] of out.entries()) api.copy_data_to_vector(api.data_chunk_get_vector(chunk, c), 0, values.buffer, 0, count * 8);
@@ -75,7 +76,7 @@ function appendAll(duck: Duck, append: (chunk: bindings.DataChunk) => void, enco
 
 /**
  * Writes a data set to Parquet exactly as training sees it: one DOUBLE column per encoded column, then `__split`
- * ('train' | 'validation'), `__target`, `__row` (source row number, from 0) and, when weights were given, `__weight`.
+ * ('train' | 'validation'), `__target`, `__row` (source row number, from 0) and, when they were given, `__weight` and `__offset`.
  * Rows in source order; whole or not at all. Parquet readers compare names without case, so DuckDB adds `_1` to a name
  * that differs from another in case only.
  *
@@ -87,14 +88,15 @@ export async function writeEncoded(encoded: Encoded, path: string): Promise<void
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   const duck = await openDuck();
   try {
-    await duck.run(`CREATE TABLE encoded (${Array.from({ length: width + 4 }, (_, i) => `c${i} DOUBLE`).join(', ')})`);
+    await duck.run(`CREATE TABLE encoded (${Array.from({ length: width + 5 }, (_, i) => `c${i} DOUBLE`).join(', ')})`);
     duck.append('encoded', (append) => appendAll(duck, append, encoded, width));
     const list = [
       ...names.map((name, i) => `c${i} AS ${identifier(name)}`),
-      `CASE WHEN c${width + 3} = 1 THEN 'validation' ELSE 'train' END AS __split`,
+      `CASE WHEN c${width + 4} = 1 THEN 'validation' ELSE 'train' END AS __split`,
       `c${width} AS __target`,
-      `CAST(c${width + 2} AS BIGINT) AS __row`,
+      `CAST(c${width + 3} AS BIGINT) AS __row`,
       ...(encoded.weighted ? [`c${width + 1} AS __weight`] : []),
+      ...(encoded.store.training.chunks.some(({ offset }) => offset !== 0) ? [`c${width + 2} AS __offset`] : []),
     ];
     await duck.run(`COPY (SELECT ${list.join(', ')} FROM encoded) TO ${literal(temporary)} (FORMAT parquet)`);
     await rename(temporary, path);

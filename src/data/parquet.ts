@@ -57,7 +57,7 @@ export async function openParquet(duck: Duck, file: FileHead, options: ReadOptio
         `${source}: column ${quote(name)} (${type}) cannot be read as a ${wanted}, as ${options.forcedBy(name)} asks`,
         { place: { file: source, column: name } },
       );
-    return { name, type, reading, dropped };
+    return { name, type, reading, dropped, plain: options.plain(name) };
   });
   const from = `${reader} AS t(${columns.map((_, i) => `c${i}`).join(', ')})`;
   try {

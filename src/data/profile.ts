@@ -11,6 +11,8 @@ export interface RawColumn {
   readonly reading: Reading;
   /** Left out by the user: not looked at. */
   readonly dropped: boolean;
+  /** An id: passed on, not counted. */
+  readonly plain: boolean;
 }
 
 export interface Profile {
@@ -20,7 +22,7 @@ export interface Profile {
 
 /** Counts rows, and for text columns the rows that have a value and the different values: one reading for all. */
 export async function profile(duck: Duck, from: string, columns: readonly RawColumn[]): Promise<Profile> {
-  const text = columns.filter((column) => column.reading.kind === 'text' && !column.dropped);
+  const text = columns.filter((column) => column.reading.kind === 'text' && !column.dropped && !column.plain);
   const counts = text.flatMap(({ reading: { expression } }) => [`count(${expression})`, `count(DISTINCT ${expression})`]);
   const list = ['count(*)', ...counts].map((count) => `CAST(${count} AS VARCHAR)`).join(', ');
   const numbers = ((await duck.strings(`SELECT ${list} FROM ${from}`))[0] as string[]).map(Number);

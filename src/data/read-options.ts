@@ -9,6 +9,8 @@ export interface OpenOptions extends ColumnChoices {
    * the source lacks are ignored.
    */
   readonly expected?: ReadonlyMap<string, ColumnKind> | undefined;
+  /** A column among the expected ones that names rows: it is not looked at. */
+  readonly expectedId?: string | undefined;
   /** CSV: read the file once into memory (spilled to disk where it must), or again for every scan. Default: by its size. */
   readonly load?: boolean | undefined;
 }
@@ -20,13 +22,31 @@ export interface ReadOptions {
   /** Not to be read: left out by the user, or not what the model expects. */
   dropped(name: string): boolean;
   wanted(name: string): ColumnKind | undefined;
+  /** Text that is passed on, and never looked at: an id. */
+  plain(name: string): boolean;
   /** Who asks for the kind of a column. */
   forcedBy(name: string): string | undefined;
 }
 
+const KIND_OF_OPTION: Readonly<Record<string, ColumnKind | undefined>> = {
+  '--category': 'text',
+  '--number': 'number',
+  '--weight': 'number',
+  '--offset': 'number',
+  '--id': 'text',
+};
+
 /** @throws PARAGRAD_OPTION when a column is named twice */
 export function readOptions(options: OpenOptions): ReadOptions {
-  const lists = { '--category': options.category ?? [], '--number': options.number ?? [], '--drop': options.drop ?? [] };
+  const one = (name: string | undefined): readonly string[] => (name === undefined ? [] : [name]);
+  const lists = {
+    '--category': options.category ?? [],
+    '--number': options.number ?? [],
+    '--drop': options.drop ?? [],
+    '--weight': one(options.weight),
+    '--offset': one(options.offset),
+    '--id': one(options.id),
+  };
   const chosen = new Map<string, string>();
   for (const [option, names] of Object.entries(lists))
     for (const name of names) {
@@ -47,8 +67,9 @@ export function readOptions(options: OpenOptions): ReadOptions {
     dropped: (name) => chosen.get(name) === '--drop' || unexpected(name),
     wanted(name) {
       const option = chosen.get(name);
-      return option === '--category' ? 'text' : option === '--number' ? 'number' : expected.get(name);
+      return option === undefined ? expected.get(name) : KIND_OF_OPTION[option];
     },
+    plain: (name) => name === options.id || name === options.expectedId,
     forcedBy: (name) => (chosen.has(name) ? chosen.get(name) : expected.has(name) ? 'the model' : undefined),
   };
 }

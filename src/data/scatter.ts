@@ -10,6 +10,7 @@ export interface BatchRows {
   readonly values: readonly (Values | undefined)[];
   readonly y: Float64Array;
   readonly v: Float64Array | undefined;
+  readonly offset?: Float64Array | undefined;
 }
 
 /** A chunk while it is filled. */
@@ -131,6 +132,7 @@ export class SetWriter {
       base[i] = (position - lane) * layout.columns + lane;
       views.y[position] = batch.y[row] as number;
       views.v[position] = batch.v === undefined ? 1 : (batch.v[row] as number);
+      if (views.offset !== undefined && batch.offset !== undefined) views.offset[position] = batch.offset[row] as number;
       sourceRows[position] = batch.firstRow + row;
     }
     const destination: Destination = { rows: part.rows, base, count: part.count };

@@ -5,11 +5,12 @@ import type { ColumnChoices, ColumnKind, Table } from './table.ts';
 /** More different texts than this, on more than half of the rows that have one: an id, not a category. */
 export const MAX_CATEGORIES = 256;
 const ID_SHARE = 0.5;
+const ROW_COLUMNS = ['weight', 'offset', 'id'] as const;
 
 export type SchemaKind = 'number' | 'boolean' | 'date' | 'category' | 'other';
 
-/** What becomes of a column. Only features are encoded; the others are listed with the reason. */
-export type ColumnRole = 'feature' | 'target' | 'dropped' | 'id' | 'constant' | 'empty' | 'unsupported';
+/** What becomes of a column. Only features are encoded; those that are left out are listed with the reason. */
+export type ColumnRole = 'feature' | 'target' | 'weight' | 'offset' | 'dropped' | 'id' | 'constant' | 'empty' | 'unsupported';
 
 export interface SchemaColumn {
   readonly name: string;
@@ -33,6 +34,9 @@ function roleOf(column: Table['columns'][number], options: { target?: string | u
   const { name, text } = column;
   if (name === options.target) return ['target', ''];
   if (options.drop?.includes(name)) return ['dropped', 'left out by --drop'];
+  if (name === options.weight) return ['weight', ''];
+  if (name === options.offset) return ['offset', ''];
+  if (name === options.id) return ['id', 'names the rows'];
   if (column.kind === 'other') return ['unsupported', `${column.sourceType} values are not encoded`];
   if (text?.present === 0) return ['empty', 'no value in any row'];
   if (text !== undefined && text.distinct > MAX_CATEGORIES && text.distinct > text.present * ID_SHARE && !options.category?.includes(name))
@@ -54,13 +58,13 @@ export function schemaOf(table: Table, options: { target?: string | undefined } 
     ['--category', options.category ?? []],
     ['--number', options.number ?? []],
     ['--drop', options.drop ?? []],
+    ...ROW_COLUMNS.map((role): [string, readonly string[]] => [`--${role}`, options[role] === undefined ? [] : [options[role]]]),
   ];
   for (const [option, wanted] of lists)
     for (const name of wanted) if (!names.includes(name)) throw unknownColumn(name, names, table.source, option);
-  if (target !== undefined && options.drop?.includes(target))
-    throw new ParagradError('PARAGRAD_OPTION', `--drop ${quote(target)}: this is the target`, {
-      place: { option: '--drop', column: target },
-    });
+  for (const [option, wanted] of lists.slice(2))
+    if (target !== undefined && wanted.includes(target))
+      throw new ParagradError('PARAGRAD_OPTION', `${option} ${quote(target)}: this is the target`, { place: { option, column: target } });
   const other = table.columns.find((column) => column.name === target && column.kind === 'other');
   if (other !== undefined)
     throw new ParagradError(

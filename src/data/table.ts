@@ -49,6 +49,12 @@ export interface Batch {
 /** Rows of a batch, the last one excepted; the unit of statistics (docs/numerics.md §8). */
 export const INGEST_ROWS = 65_536;
 
+export interface ScanOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Text columns whose dictionary holds for one batch only: ids, of which there may be as many as rows. */
+  readonly ids?: ReadonlySet<number> | undefined;
+}
+
 export interface Table {
   /** For messages: the file's name. */
   readonly source: string;
@@ -60,13 +66,23 @@ export interface Table {
    *
    * @throws PARAGRAD_DATA when the source cannot be read to its end
    */
-  scan(columns: readonly number[], options?: { signal?: AbortSignal | undefined }): AsyncIterable<Batch>;
+  scan(columns: readonly number[], options?: ScanOptions): AsyncIterable<Batch>;
   /** Frees files and memory. A second call does nothing. */
   close(): void;
 }
 
-/** What the user says about columns: `--category`, `--number`, `--drop`. */
-export interface ColumnChoices {
+/** Columns that are no features: `--weight`, `--offset`, `--id`. Part of the model. */
+export interface RowColumns {
+  /** Sample weights, ≥ 0. */
+  readonly weight?: string | undefined;
+  /** Added to each row's x·w: known effects, as log(exposure). */
+  readonly offset?: string | undefined;
+  /** Names rows: carried to predictions, as text. */
+  readonly id?: string | undefined;
+}
+
+/** What the user says about columns: `--category`, `--number`, `--drop`, and those of `RowColumns`. */
+export interface ColumnChoices extends RowColumns {
   readonly category?: readonly string[] | undefined;
   readonly number?: readonly string[] | undefined;
   readonly drop?: readonly string[] | undefined;

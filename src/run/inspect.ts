@@ -6,7 +6,7 @@ import { schemaOf } from '../data/schema.ts';
 import { type ColumnStatistics, choose, mergeStatistics, statisticsOf } from '../data/statistics.ts';
 import type { Table, Values } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
-import { resolveOptions } from './options.ts';
+import { choicesOf, resolveOptions } from './options.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Most frequent values that are shown of a category. */
@@ -47,6 +47,9 @@ export interface InspectOptions
     | 'category'
     | 'number'
     | 'drop'
+    | 'weight'
+    | 'offset'
+    | 'id'
     | 'seed'
     | 'validationFraction'
     | 'standardize'
@@ -68,16 +71,17 @@ export interface InspectOptions
  * @throws what reading a file throws (docs/errors.md).
  */
 export async function inspectData(source: string, options: InspectOptions = {}): Promise<DataDescription> {
-  const { target, category, number, drop, encoded, signal } = options;
+  const { target, drop, encoded, signal } = options;
+  const choices = choicesOf(options);
   const dtype = options.dtype ?? 'f64';
   const resolved = resolveOptions({ ...options, dtype });
   if (encoded !== undefined && target === undefined)
     throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', {
       place: { option: '--encoded' },
     });
-  const table = await openTable(source, { category, number, drop });
+  const table = await openTable(source, choices);
   try {
-    const schema = schemaOf(table, { target, category, number, drop });
+    const schema = schemaOf(table, { target, ...choices });
     const { rows, statistics, dictionaries } = await statisticsOfAll(table, new Set(drop), signal);
     const columns = schema.columns.map((column, i): ColumnDescription => {
       const { name, kind, sourceType, role, note } = column;
@@ -85,7 +89,7 @@ export async function inspectData(source: string, options: InspectOptions = {}):
     });
     if (encoded !== undefined && target !== undefined) {
       const { seed, validationFraction, standardize, model, maxCategories } = resolved;
-      const shared = { dtype, seed, validationFraction, standardize, model, maxCategories, category, number, drop, signal };
+      const shared = { dtype, seed, validationFraction, standardize, model, maxCategories, ...choices, signal };
       await writeEncoded(await encodeTable(table, { ...shared, target, positive: options.positive }), encoded);
     }
     return { source, rows, columns, encoded: encoded ?? null };

@@ -90,8 +90,8 @@ function parseRecord(text: string, file: string): ModelRecord {
         place: { file },
       },
     );
-  const { name, encoder, target, layout, columnMeans, summary } = value;
+  const { name, encoder, target, rowColumns, layout, columnMeans, summary } = value;
   if (!name || !encoder || !target || !layout || !columnMeans || !summary)
     throw new ParagradError('PARAGRAD_MODEL_FILE', `${file} lacks a part of the model: it was damaged`, { place: { file } });
-  return { name, encoder, target, layout, columnMeans, summary };
+  return { name, encoder, target, rowColumns, layout, columnMeans, summary };
 }

@@ -1,4 +1,5 @@
 import { type EncodedColumn, type Encoder, encodedColumns } from '../data/encoder.ts';
+import type { RowColumns } from '../data/table.ts';
 import type { TargetEncoder } from '../data/target.ts';
 import { type Model, modelOf } from '../models/model.ts';
 import type { Layout } from '../partition/layout.ts';
@@ -12,6 +13,8 @@ export interface ModelRecord {
   readonly name: Model['name'];
   readonly encoder: Encoder;
   readonly target: TargetEncoder;
+  /** Columns of weights, offsets and ids, by name; undefined: none. Offsets are needed to predict. */
+  readonly rowColumns?: RowColumns | undefined;
   /** Decides the order in which a prediction's products are added. */
   readonly layout: Pick<Layout, 'dtype' | 'blockColumns'>;
   /** Mean of every encoded column over the training rows. */

@@ -25,8 +25,11 @@ export function schemaSummary(encoded: Encoded, options: ResolvedOptions): Schem
     skippedRows: counts.withoutTarget,
     features,
     encodedColumns: encodedWidth(encoder),
+    weight: schema.columns.find(({ role }) => role === 'weight')?.name,
+    offset: schema.columns.find(({ role }) => role === 'offset')?.name,
+    id: options.id,
     leftOut: schema.columns
-      .filter(({ role }) => role !== 'feature' && role !== 'target')
+      .filter(({ name, role }) => !['feature', 'target', 'weight', 'offset'].includes(role) && name !== options.id)
       .map(({ name, note }) => ({ column: name, why: note })),
   };
 }

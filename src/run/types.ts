@@ -50,6 +50,10 @@ export interface TrainOptions {
   readonly category?: readonly string[];
   readonly number?: readonly string[];
   readonly drop?: readonly string[];
+  /** Columns of a table that are no features: sample weights ≥ 0; what is added to each row's x·w; names of rows, for predictions. */
+  readonly weight?: string;
+  readonly offset?: string;
+  readonly id?: string;
   /** Default 256; rarer values share one column. */
   readonly maxCategories?: number;
   /** Run and model folder; undefined: nothing is written. */
@@ -89,6 +93,10 @@ export interface SchemaSummary {
   /** Feature columns of the source, by kind. */
   readonly features: Readonly<Record<'number' | 'boolean' | 'category' | 'date', number>>;
   readonly encodedColumns: number;
+  /** Columns of weights, offsets and names of rows, where there are any. */
+  readonly weight?: string | undefined;
+  readonly offset?: string | undefined;
+  readonly id?: string | undefined;
   /** Source columns that give no encoded column, and why. */
   readonly leftOut: readonly { readonly column: string; readonly why: string }[];
 }

@@ -20,7 +20,9 @@ function date(days: number | null): string {
         .replace('T', ' ');
 }
 
-const name = (column: ColumnDescription): string => cut(clean(column.name), NAME_WIDTH) + (column.role === 'target' ? ' *' : '');
+const MARKS: Readonly<Record<string, string>> = { target: '*', weight: '†', offset: '‡' };
+const name = (column: ColumnDescription): string =>
+  cut(clean(column.name), NAME_WIDTH) + (column.role in MARKS ? ` ${MARKS[column.role]}` : '');
 const missing = (column: ColumnDescription, style: Style): string => (column.missing === 0 ? style.dim('0') : count(column.missing));
 
 /** Years and other numbers of four digits are easier to read without a separator. */
@@ -83,10 +85,12 @@ function leftOut(columns: readonly ColumnDescription[], style: Style): string[] 
 /** What `paragrad inspect FILE` prints. @param width cells of a line */
 export function inspectResult(description: DataDescription, style: Style, width: number): string {
   const { columns, rows, source, encoded } = description;
-  const used = columns.filter(({ role }) => role === 'feature' || role === 'target');
+  const used = columns.filter(({ role }) => ['feature', 'target', 'weight', 'offset'].includes(role));
   const ofKinds = (...kinds: ColumnDescription['kind'][]): ColumnDescription[] => used.filter(({ kind }) => kinds.includes(kind));
   const rest = columns.filter((column) => !used.includes(column));
-  const target = columns.some(({ role }) => role === 'target') ? '* the target' : '';
+  const target = Object.entries(MARKS)
+    .flatMap(([role, mark]) => (columns.some((column) => column.role === role) ? [`${mark} the ${role}`] : []))
+    .join(', ');
   const lines = [
     `${style.bold(clean(source))}  ${style.dim(`${plural(rows, 'row')}, ${plural(columns.length, 'column')}${target === '' ? '' : `; ${target}`}`)}`,
     ...section('Numbers', '', numbers(ofKinds('number'), style), style),

@@ -11,6 +11,7 @@ const KINDS: readonly (readonly [keyof SchemaSummary['features'], string, string
   ['category', 'category', 'categories'],
   ['date', 'date', 'dates'],
 ];
+const ROLES = { weight: 'weights', offset: 'offsets', id: 'row names' };
 /** Columns left out that are named, before "and … more". */
 const LEFT_OUT_SHOWN = 8;
 const NAME_WIDTH = 44;
@@ -33,6 +34,10 @@ export function dataSection(schema: SchemaSummary, style: Style): string[] {
     'rows',
     `${count(schema.rows)}${style.dim(`  ${count(schema.trainingRows)} for training, ${count(schema.validationRows)} for validation${skipped}`)}`,
   ]);
+  for (const role of ['weight', 'offset', 'id'] as const) {
+    const column = schema[role];
+    if (column !== undefined) rows.push([ROLES[role], clean(column)]);
+  }
   const kinds = KINDS.filter(([kind]) => schema.features[kind] > 0).map(([kind, one, many]) => plural(schema.features[kind], one, many));
   const features = KINDS.reduce((sum, [kind]) => sum + schema.features[kind], 0);
   rows.push(['features', `${count(features)}${style.dim(`  ${kinds.join(', ')}`)}`]);
