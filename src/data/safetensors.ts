@@ -10,23 +10,49 @@ export interface Tensor {
   readonly values: Float64Array;
 }
 
-const HEADER_LIMIT_BYTES = 100_000_000;
+/** A tensor's place in a file: what the header says of it. */
+export interface TensorShape {
+  readonly dtype: 'F32' | 'F64' | 'I64';
+  readonly shape: readonly number[];
+}
 
-/** A whole file. The header is padded with spaces so that tensors start at a multiple of 8 bytes. */
-export function writeSafetensors(tensors: Readonly<Record<string, Tensor>>, metadata: Readonly<Record<string, string>>): Uint8Array {
+const BYTES = { F32: 4, F64: 8, I64: 8 } as const;
+const HEADER_LIMIT_BYTES = 100_000_000;
+const ALIGN_BYTES = 64;
+
+export function bytesOfTensor({ dtype, shape }: TensorShape): number {
+  return shape.reduce((product, n) => product * n, BYTES[dtype]);
+}
+
+/**
+ * The beginning of a file, up to the first tensor; the tensors follow in the order of `tensors`, without gaps. The header is
+ * padded with spaces so that they start at a multiple of `align` bytes.
+ */
+export function safetensorsHead(
+  tensors: Readonly<Record<string, TensorShape>>,
+  metadata: Readonly<Record<string, string>>,
+  align = ALIGN_BYTES,
+): Uint8Array {
   let offset = 0;
   const header: Record<string, unknown> = { __metadata__: metadata };
-  for (const [name, { dtype, shape, values }] of Object.entries(tensors)) {
-    header[name] = { dtype, shape, data_offsets: [offset, offset + values.byteLength] };
-    offset += values.byteLength;
+  for (const [name, { dtype, shape }] of Object.entries(tensors)) {
+    const end = offset + bytesOfTensor({ dtype, shape });
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
   }
-  const text = JSON.stringify(header);
-  const bytes = new TextEncoder().encode(text);
-  const padded = Math.ceil(bytes.length / 8) * 8;
-  const file = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.set(bytes, 8);
-  let at = 8 + padded;
+  const bytes = new TextEncoder().encode(JSON.stringify(header));
+  const head = new Uint8Array(Math.ceil((8 + bytes.length) / align) * align).fill(0x20, 8);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(bytes, 8);
+  return head;
+}
+
+/** A whole file. Tensors start at a multiple of 8 bytes. */
+export function writeSafetensors(tensors: Readonly<Record<string, Tensor>>, metadata: Readonly<Record<string, string>>): Uint8Array {
+  const head = safetensorsHead(tensors, metadata, 8);
+  let at = head.length;
+  const file = new Uint8Array(Object.values(tensors).reduce((sum, { values }) => sum + values.byteLength, at));
+  file.set(head);
   for (const { values } of Object.values(tensors)) {
     const view = new DataView(file.buffer, at, values.byteLength);
     values.forEach((value, i) => {
