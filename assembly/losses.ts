@@ -1,12 +1,8 @@
 import { expNegative, log1pUnit, splat } from './math';
-import { HALF, ONE, ROWS_E, ROWS_Z, SIGN, constant, rowsAt } from './page';
+import { HALF, ONE, SIGN, constant } from './page';
 
 // Losses of two rows at a time, f64, word for word those of src/kernels/losses.ts. A loss is told by a type, so that each
 // kernel is compiled for each loss: `Squared` or `Logistic`.
-//
-// A panel's rows go through the logistic loss in stages, each a loop of its own, by way of arrays in the instance's page. One
-// row's operations wait for one another some 180 cycles long; a processor sees far enough ahead to work on other rows
-// meanwhile only if a loop's body is short.
 
 export type Squared = u8;
 export type Logistic = u16;
@@ -16,13 +12,10 @@ export type Logistic = u16;
   return sizeof<L>() == 1;
 }
 
-/** From the z of a panel's rows, `end` bytes of f64 at ROWS_Z, to what loss, derivative and curvature share: exp(−|z|) at ROWS_E. */
+/** What the logistic loss, its derivative and its curvature share: exp(−|z|). */
 // @ts-ignore: decorator
-@inline export function shareRows<L>(end: usize): void {
-  if (isSquared<L>()) return;
-  const z = rowsAt(ROWS_Z);
-  const e = rowsAt(ROWS_E);
-  for (let at: usize = 0; at < end; at += 16) v128.store(e + at, expNegative(v128.or(v128.load(z + at), constant(SIGN))));
+@inline export function shared(z: v128): v128 {
+  return expNegative(v128.or(z, constant(SIGN)));
 }
 
 // What follows takes the z of two rows and their e, the loss and the derivative also `sum` = 1 + e.

@@ -1,10 +1,13 @@
-import { derivativeOf, isSquared, lossOf, shareRows, sumOf, weightedCurvature } from './losses';
+import { derivativeOf, isSquared, lossOf, shared, sumOf, weightedCurvature } from './losses';
 import { splat } from './math';
 import { ROWS_E, ROWS_Z, rowsAt } from './page';
 import { LINE, addPair, loadPair, storePair } from './simd';
 
 // From dots to row scalars and residuals, one panel. Rows go in pairs; pair p belongs to lanes 2p mod 8 and 2p + 1 mod 8 of a
 // row scalar, which stay in memory. Where v = 0 a row gives +0 by selection, whatever its z.
+//
+// The logistic loss takes two loops, with arrays in the instance's page between them. One row's operations wait for one another
+// some 180 cycles long; a processor looks far enough ahead to work on other rows meanwhile only if a loop's body is short.
 
 /** Bytes of the lanes of one row scalar. */
 const LANES: usize = 64;
@@ -27,29 +30,29 @@ const LANES: usize = 64;
   return f64x2.ne(v, splat(0));
 }
 
-/** z = f64(dot) + offset + b, at ROWS_Z. */
+/** z = f64(dot) + offset + b */
 // @ts-ignore: decorator
-@inline function margins<T>(dots: usize, offset: usize, b: f64): void {
-  const z = rowsAt(ROWS_Z);
-  const intercept = splat(b);
-  if (offset == 0) {
-    for (let at: usize = 0; at < rowBytes<T>(); at += 16) v128.store(z + at, f64x2.add(loadPair<T>(inT<T>(dots, at)), intercept));
-  } else {
-    for (let at: usize = 0; at < rowBytes<T>(); at += 16)
-      v128.store(z + at, f64x2.add(f64x2.add(loadPair<T>(inT<T>(dots, at)), v128.load(offset + at)), intercept));
-  }
+@inline function marginOf<T>(dots: usize, offset: usize, intercept: v128, at: usize): v128 {
+  let z = loadPair<T>(inT<T>(dots, at));
+  if (offset != 0) z = f64x2.add(z, v128.load(offset + at));
+  return f64x2.add(z, intercept);
 }
 
 // @ts-ignore: decorator
 @inline export function derivative<T, L>(dots: usize, b: f64, y: usize, v: usize, offset: usize, r: usize, lanes: usize): void {
-  margins<T>(dots, offset, b);
-  shareRows<L>(rowBytes<T>());
+  const intercept = splat(b);
   const zs = rowsAt(ROWS_Z);
   const es = rowsAt(ROWS_E);
+  if (!isSquared<L>())
+    for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
+      const z = marginOf<T>(dots, offset, intercept, at);
+      v128.store(zs + at, z);
+      v128.store(es + at, shared(z));
+    }
   for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
     const weight = v128.load(v + at);
     const mask = counts(weight);
-    const z = v128.load(zs + at);
+    const z = isSquared<L>() ? marginOf<T>(dots, offset, intercept, at) : v128.load(zs + at);
     const target = v128.load(y + at);
     const e = v128.load(es + at);
     const sum = sumOf<L>(e);
@@ -63,10 +66,11 @@ const LANES: usize = 64;
 
 // @ts-ignore: decorator
 @inline export function curvature<T, L>(zDots: usize, b: f64, qDots: usize, pB: f64, v: usize, offset: usize, r: usize, lanes: usize): void {
-  if (!isSquared<L>()) margins<T>(zDots, offset, b);
-  shareRows<L>(rowBytes<T>());
-  const es = rowsAt(ROWS_E);
+  const intercept = splat(b);
   const direction = splat(pB);
+  const es = rowsAt(ROWS_E);
+  if (!isSquared<L>())
+    for (let at: usize = 0; at < rowBytes<T>(); at += 16) v128.store(es + at, shared(marginOf<T>(zDots, offset, intercept, at)));
   for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
     const weight = v128.load(v + at);
     const mask = counts(weight);
@@ -83,17 +87,18 @@ const LANES: usize = 64;
 @inline export function lossAlong<T, L>(
   zDots: usize, b: f64, qDots: usize, pB: f64, y: usize, v: usize, offset: usize, steps: usize, count: usize, lanes: usize,
 ): void {
+  const intercept = splat(b);
+  const direction = splat(pB);
   const zs = rowsAt(ROWS_Z);
   const es = rowsAt(ROWS_E);
-  const direction = splat(pB);
   for (const end = steps + (count << 3); steps < end; steps += 8) {
     const t = v128.load_splat<f64>(steps);
-    margins<T>(zDots, offset, b);
     for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
       const q = f64x2.add(loadPair<T>(inT<T>(qDots, at)), direction);
-      v128.store(zs + at, f64x2.add(v128.load(zs + at), f64x2.mul(t, q)));
+      const z = f64x2.add(marginOf<T>(zDots, offset, intercept, at), f64x2.mul(t, q));
+      v128.store(zs + at, z);
+      if (!isSquared<L>()) v128.store(es + at, shared(z));
     }
-    shareRows<L>(rowBytes<T>());
     for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
       const weight = v128.load(v + at);
       const mask = counts(weight);
@@ -113,9 +118,10 @@ const LANES: usize = 64;
 
 // @ts-ignore: decorator
 @inline export function curvatureRows<T, L>(zDots: usize, b: f64, v: usize, offset: usize, c: usize, lanes: usize): void {
-  if (!isSquared<L>()) margins<T>(zDots, offset, b);
-  shareRows<L>(rowBytes<T>());
+  const intercept = splat(b);
   const es = rowsAt(ROWS_E);
+  if (!isSquared<L>())
+    for (let at: usize = 0; at < rowBytes<T>(); at += 16) v128.store(es + at, shared(marginOf<T>(zDots, offset, intercept, at)));
   for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
     const weight = v128.load(v + at);
     const result = v128.and(weightedCurvature<L>(weight, v128.load(es + at)), counts(weight));

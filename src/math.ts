@@ -6,6 +6,7 @@
 
 /** 1.5 · 2⁵²: adding it rounds to an integer, which then stands in the low bits. */
 const ROUND = 6_755_399_441_055_744;
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: its bits are fixed here, not by an engine
 const LOG2E = 1.4426950408889634;
 /** log 2 in two parts; the first has 32 bits, so that its product with an exponent is exact. */
 const LN2_HIGH = 0.6931471803691238;
@@ -35,7 +36,10 @@ function power(n: number): number {
 /** eʳ − 1 − r for |r| ≤ ½ log 2: r·c / (2 − c), where r − c is an even function of r. */
 function expTail(r: number): number {
   const t = r * r;
-  const even = t * (0.1666666666666666 + t * (-0.002777777777756372 + t * (6.61375647128222e-5 + t * (-1.6534059504897808e-6 + t * 4.1437411344187316e-8))));
+  const even =
+    t *
+    (0.1666666666666666 +
+      t * (-0.002777777777756372 + t * (6.61375647128222e-5 + t * (-1.6534059504897808e-6 + t * 4.1437411344187316e-8))));
   const c = r - even;
   return (r * c) / (2 - c);
 }

@@ -46,12 +46,15 @@ export function numbers(seed: number): () => number {
 
 /** Hands out addresses of one memory, so that two arenas of one shape have the same ones. */
 export class Arena {
-  readonly memory = new WebAssembly.Memory({ initial: 16, maximum: 65_536, shared: true });
+  readonly memory: WebAssembly.Memory;
   readonly dtype: Dtype;
-  #next = 1024;
+  #next: number;
 
-  constructor(dtype: Dtype) {
+  /** Addresses start at `first`. */
+  constructor(dtype: Dtype, first: number) {
+    this.memory = new WebAssembly.Memory({ initial: 16 + Math.ceil(first / 65_536), maximum: 65_536, shared: true });
     this.dtype = dtype;
+    this.#next = first;
   }
 
   take(bytes: number): number {
@@ -105,8 +108,8 @@ export class Bench {
   readonly sums: number;
   static readonly STEPS = 3;
 
-  constructor(make: (memory: WebAssembly.Memory, dtype: Dtype) => Kernels, dtype: Dtype, shape: Shape) {
-    const arena = new Arena(dtype);
+  constructor(make: (memory: WebAssembly.Memory, dtype: Dtype) => Kernels, dtype: Dtype, shape: Shape, first = 1024) {
+    const arena = new Arena(dtype, first);
     const random = numbers(shape.seed);
     const P = panelRows(dtype);
     const list = (length: number, value: () => number): number[] => Array.from({ length }, value);
@@ -116,7 +119,7 @@ export class Bench {
     this.count = shape.panels * P;
     const v = list(this.count, () => (random() < 0.15 ? 0 : random() < 0.5 ? 1 : random() * 3));
     // What is never to be read: rows without weight.
-    const hidden = (i: number, x: number): number => (v[i] === 0 ? [Number.NaN, Number.POSITIVE_INFINITY, 1e300][i % 3] as number : x);
+    const hidden = (i: number, x: number): number => (v[i] === 0 ? ([Number.NaN, Number.POSITIVE_INFINITY, 1e300][i % 3] as number) : x);
     this.arena = arena;
     this.run = {
       x: arena.putT(list(shape.panels * stride * P, value)),

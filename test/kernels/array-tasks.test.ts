@@ -24,7 +24,11 @@ function sourceOf(rows: number, columns: number, seed: number, single: boolean, 
   const values = Float64Array.from({ length: rows * columns }, (_, i) => (i % Math.max(1, columns) === 4 ? 7 : random() * 10 - 3));
   const base = { x: single ? Float32Array.from(values) : values, rows, columns, y: Float64Array.from({ length: rows }, random) };
   if (!weighted) return base;
-  return { ...base, weight: Float64Array.from({ length: rows }, (_, i) => (i === 0 ? 1 : i % 3)), offset: Float64Array.from({ length: rows }, random) };
+  return {
+    ...base,
+    weight: Float64Array.from({ length: rows }, (_, i) => (i === 0 ? 1 : i % 3)),
+    offset: Float64Array.from({ length: rows }, random),
+  };
 }
 
 const bytes = (array: ArrayBufferView): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
@@ -35,11 +39,17 @@ test('all chunks, padding included, and the encoder', async () => {
       const given = sourceOf(rows, columns, seed, source === 'f32', weighted);
       const options = { dtype, seed, standardize, chunkRows: 16, validationFraction: rows < 20 ? 0 : 0.2 };
       const plain = await encodeArrays(given, options);
-      const fast = await encodeArrays(given, { ...options, workers: { count: workers, run: (tasks) => Promise.resolve(tasks.map(runArrayTaskFast)) } });
+      const fast = await encodeArrays(given, {
+        ...options,
+        workers: { count: workers, run: (tasks) => Promise.resolve(tasks.map(runArrayTaskFast)) },
+      });
       expect(fast.encoder).toEqual(plain.encoder);
       for (const set of ['training', 'validation'] as const)
         for (let chunk = 0; chunk < plain.store[set].layout.chunks; chunk += 1) {
-          const [a, b] = [plain, fast].map(({ store }) => viewsOf(store, store[set], chunk)) as [ReturnType<typeof viewsOf>, ReturnType<typeof viewsOf>];
+          const [a, b] = [plain, fast].map(({ store }) => viewsOf(store, store[set], chunk)) as [
+            ReturnType<typeof viewsOf>,
+            ReturnType<typeof viewsOf>,
+          ];
           for (const part of ['x', 'y', 'v'] as const) expect(bytes(b[part]).equals(bytes(a[part]))).toBe(true);
           if (a.offset !== undefined) expect(bytes(b.offset as Float64Array).equals(bytes(a.offset))).toBe(true);
         }

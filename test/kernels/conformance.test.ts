@@ -38,24 +38,36 @@ function same(dtype: (typeof dtypes)[number], shape: Shape, call: (bench: Bench)
 
 describe.each(dtypes)('SIMD ≡ reference, %s', (dtype) => {
   test.each(Object.entries(plain))('%s', (_name, call) => {
-    fc.assert(fc.property(shapes, (shape) => same(dtype, shape, call)), { numRuns: 60 });
+    fc.assert(
+      fc.property(shapes, (shape) => same(dtype, shape, call)),
+      { numRuns: 60 },
+    );
   });
 
   describe.each(losses)('%s', (loss) => {
     test.each(Object.entries(byLoss))('%s', (_name, call) => {
-      fc.assert(fc.property(shapes, (shape) => same(dtype, shape, (bench) => call(loss, bench))), { numRuns: 60 });
+      fc.assert(
+        fc.property(shapes, (shape) => same(dtype, shape, (bench) => call(loss, bench))),
+        { numRuns: 60 },
+      );
     });
   });
 
   test('gram', () => {
-    const sample = fc.record({ shape: shapes, begin: fc.double({ min: 0, max: 1, noNaN: true }), end: fc.double({ min: 0, max: 1, noNaN: true }) });
+    const sample = fc.record({
+      shape: shapes,
+      begin: fc.double({ min: 0, max: 1, noNaN: true }),
+      end: fc.double({ min: 0, max: 1, noNaN: true }),
+    });
     fc.assert(
       fc.property(sample, ({ shape, begin, end }) => {
         const from = Math.floor(begin * shape.columns);
         const to = Math.min(shape.columns, from + Math.floor(end * (shape.columns + 1 - from)));
         same(dtype, { ...shape, panels: shape.panels % 12 }, ({ arena, kernels, run, c, scratch, sums }) => {
           const groups = arena.take(run.panels * 4);
-          new Uint32Array(arena.memory.buffer, groups, run.panels).set(Array.from({ length: run.panels }, (_, i) => Math.floor((i * i) / 5)));
+          new Uint32Array(arena.memory.buffer, groups, run.panels).set(
+            Array.from({ length: run.panels }, (_, i) => Math.floor((i * i) / 5)),
+          );
           kernels.gram(run, c, groups, from, to, scratch, sums);
         });
       }),

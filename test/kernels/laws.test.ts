@@ -20,7 +20,10 @@ function slice({ run, rows, arena }: Bench, begin: number, end: number): { run: 
 
 /** Cuts [0, n) at two places. */
 const cuts = (n: number, a: number, b: number): [number, number][] => {
-  const [low, high] = [Math.floor(a * (n + 1)), Math.floor(b * (n + 1))].map((at) => Math.min(at, n)).sort((p, q) => p - q) as [number, number];
+  const [low, high] = [Math.floor(a * (n + 1)), Math.floor(b * (n + 1))].map((at) => Math.min(at, n)).sort((p, q) => p - q) as [
+    number,
+    number,
+  ];
   return [
     [0, low],
     [low, high],
@@ -46,6 +49,16 @@ describe.each(dtypes)('%s', (dtype) => {
         }),
         { numRuns: 40 },
       );
+    });
+
+    test('addresses above 2 GiB', () => {
+      const shape = { panels: 18, columns: 7, blockColumns: 2, firstPanel: 3, gap: 1, offsets: true, scale: 1, seed: 4 };
+      const [low, high] = [1024, 2 ** 31 + 64].map((first) => {
+        const at = new Bench(wasmKernels, dtype, shape, first);
+        at.kernels.gradient(loss, at.run, at.w, at.b, at.rows, at.scratch, at.lanes, at.accumulators, at.sums);
+        return at.state();
+      });
+      expect(high).toEqual(low);
     });
 
     test('fused curvature × vector ≡ dots, curvature, update', () => {
@@ -162,7 +175,9 @@ describe.each(dtypes)('%s', (dtype) => {
           return left;
         };
         const tree = new TreeSum<number>(blocks, add);
-        const parts: [NodeId, number][] = cuts(blocks, a, b).flatMap(([begin, end]) => coverOf(begin, end, blocks)).map((node) => [node, dotsOfNode(whole, node)]);
+        const parts: [NodeId, number][] = cuts(blocks, a, b)
+          .flatMap(([begin, end]) => coverOf(begin, end, blocks))
+          .map((node) => [node, dotsOfNode(whole, node)]);
         for (const [node, address] of parts.reverse()) tree.push(node, address);
         expect([...arena.T(tree.finish() as number, count)]).toEqual([...arena.T(whole.dots, count)]);
       }),
@@ -182,11 +197,24 @@ describe.each(dtypes)('%s', (dtype) => {
     kernels.gram(run, c, groups, 0, 19, scratch, sums);
     const lower = [...arena.f64(sums, length)];
     arena.f64(sums, length).fill(0);
-    for (const [begin, end] of [[0, 7], [7, 7], [7, 8], [8, 19]] as const) kernels.gram(run, c, groups, begin, end, scratch, sums + 8 * ((begin * (begin + 1)) / 2));
+    for (const [begin, end] of [
+      [0, 7],
+      [7, 7],
+      [7, 8],
+      [8, 19],
+    ] as const)
+      kernels.gram(run, c, groups, begin, end, scratch, sums + 8 * ((begin * (begin + 1)) / 2));
     expect([...arena.f64(sums, length)]).toEqual(lower);
     for (const a of [0, 7, 18]) {
       const x = arena.T(run.x, count * 19);
-      arena.T(at.r, count).set(Float64Array.from({ length: count }, (_, i) => (arena.f64(c, count)[i] as number) * (x[(Math.floor(i / P) * 19 + a) * P + (i % P)] as number)));
+      arena
+        .T(at.r, count)
+        .set(
+          Float64Array.from(
+            { length: count },
+            (_, i) => (arena.f64(c, count)[i] as number) * (x[(Math.floor(i / P) * 19 + a) * P + (i % P)] as number),
+          ),
+        );
       clear(at);
       kernels.update(run, at.r, at.accumulators, at.sums);
       kernels.flush(19, at.accumulators, at.sums);

@@ -11,9 +11,39 @@ const names: readonly Name[] = ['exp', 'log', 'log1p', 'expm1', 'tanh'];
 
 const special = [
   ...[0, 5e-324, 1e-310, 2.2250738585072014e-308, 1e-300, 1e-20, 2 ** -53, 2 ** -52, 1e-8, 0.25, 0.3465735902799726, 0.34657359027997264],
-  ...[0.4142131805419922, 0.41421356237309503, 0.41421356237309515, 0.5, 0.6931471805599453, 0.9999999999999999, 1, 1.0000000000000002],
-  ...[1.4142131805419922, 1.414213562373095, 1.5, 2, 3, 36.7, 37, 40, 41.9, 42, 708.3, 709.782712893384, 709.7827128933841, 710, 745.1332191019411],
-  ...[745.1332191019412, 746, 747, 1e3, 2 ** 31, 2 ** 52, 2 ** 53, 2 ** 54, 2 ** 55, 2 ** 56, 1e300, Number.MAX_VALUE, Number.POSITIVE_INFINITY],
+  ...[0.4142131805419922, 0.41421356237309503, 0.41421356237309515, 0.5, Math.LN2, 0.9999999999999999, 1, 1.0000000000000002],
+  ...[
+    1.4142131805419922,
+    Math.SQRT2,
+    1.5,
+    2,
+    3,
+    36.7,
+    37,
+    40,
+    41.9,
+    42,
+    708.3,
+    709.782712893384,
+    709.7827128933841,
+    710,
+    745.1332191019411,
+  ],
+  ...[
+    745.1332191019412,
+    746,
+    747,
+    1e3,
+    2 ** 31,
+    2 ** 52,
+    2 ** 53,
+    2 ** 54,
+    2 ** 55,
+    2 ** 56,
+    1e300,
+    Number.MAX_VALUE,
+    Number.POSITIVE_INFINITY,
+  ],
 ].flatMap((x) => [x, -x]);
 
 /** Arguments where a function is neither 0, ∞ nor its argument, and others, of every size. */
@@ -100,7 +130,9 @@ describe('the narrow forms of the logistic loss have the same bits', () => {
   test('log1p of 0 ≤ x ≤ 1', () => {
     const random = numbers(5);
     const edges = special.filter((x) => Object.is(Math.abs(x), x) && x <= 1);
-    from.set(Float64Array.from({ length: COUNT }, (_, i) => edges[i] ?? (i % 2 === 0 ? random() : random() * 2 ** -Math.floor(random() * 1100))));
+    from.set(
+      Float64Array.from({ length: COUNT }, (_, i) => edges[i] ?? (i % 2 === 0 ? random() : random() * 2 ** -Math.floor(random() * 1100))),
+    );
     instance.named('mapUnit')(1, FROM, TO, COUNT);
     expect(firstDifference(log1p)).toBeUndefined();
   });
