@@ -1,10 +1,19 @@
 export type { ArraySource } from './data/arrays.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
+export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';
 export { type ColumnDescription, type DataDescription, type InspectOptions, inspectData } from './run/inspect.ts';
+export type { Confusion, ErrorMeasures, ThresholdMeasures } from './run/measures.ts';
 export type { FittedModel } from './run/model.ts';
 export { loadModel } from './run/model-folder.ts';
-export { type PredictionBlock, type Predictions, type PredictReport, predict } from './run/predict.ts';
-export { type PredictSummary, predictFile } from './run/predict-file.ts';
+export {
+  type ColumnReport,
+  type PredictionBlock,
+  type Predictions,
+  type PredictOptions,
+  type PredictReport,
+  predict,
+} from './run/predict.ts';
+export { type PredictFileOptions, type PredictSummary, predictFile } from './run/predict-file.ts';
 export { type TrainedRun, train } from './run/train.ts';
 export type { Coefficient, PlanSummary, RunEvent, RunSummary, SchemaSummary, TrainOptions } from './run/types.ts';

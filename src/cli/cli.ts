@@ -19,6 +19,9 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     predict: async (model, file, flags) => {
       exitCode = await (await import('./commands/predict.ts')).predictCommand(model, file, flags, terminal);
     },
+    evaluate: async (model, file, flags) => {
+      exitCode = await (await import('./commands/evaluate.ts')).evaluateCommand(model, file, flags, terminal);
+    },
     inspect: async (path, flags) => {
       exitCode = await (await import('./commands/inspect.ts')).inspectCommand(path, flags, terminal);
     },

@@ -8,7 +8,13 @@ export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'signal' | 'onE
 };
 export interface PredictFlags {
   readonly out?: string;
+  readonly format?: 'csv' | 'jsonl' | 'parquet';
+  readonly threshold?: number;
   readonly force?: boolean;
+  readonly json?: boolean;
+}
+export interface EvaluateFlags {
+  readonly threshold?: number;
   readonly json?: boolean;
 }
 export interface InspectFlags
@@ -38,6 +44,7 @@ export interface InspectFlags
 export interface Handlers {
   train(file: string, flags: TrainFlags): Promise<void>;
   predict(model: string, file: string, flags: PredictFlags): Promise<void>;
+  evaluate(model: string, file: string, flags: EvaluateFlags): Promise<void>;
   inspect(path: string, flags: InspectFlags): Promise<void>;
 }
 
@@ -79,6 +86,8 @@ const HELP = (): Option => new Option('-h, --help', 'show this help');
 const POSITIVE = (): Option => option('--positive <label>', 'class whose probability is predicted (default: the later in byte order)');
 const MODEL = (): Option =>
   option('--model <auto|linear|logistic>', 'auto: logistic for a target of two classes, else linear (default auto)');
+const THRESHOLD = (): Option =>
+  option('--threshold <number>', 'probability above which a row is called positive (default 0.5)', parseNumber);
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
 
 function addTrain(program: Command, handlers: Handlers): void {
@@ -151,16 +160,38 @@ function addPredict(program: Command, handlers: Handlers): void {
     .argument('<model>', 'folder that train has saved')
     .argument('<file>', 'CSV (also .gz) or Parquet, with the columns that the model was trained on');
   predict.description('Predicts every row of a table: a number, or the probability of the positive class and the likelier label.');
+  group(predict, 'Classes:', THRESHOLD());
   group(
     predict,
     'Output:',
-    option('--out <file>', 'write a CSV file (default: to the terminal)'),
+    option('--out <file>', 'write a file: .csv, .jsonl or .parquet (default: to the terminal)'),
+    option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)'),
     option('--force', 'replace the file where it exists'),
     JSON_OPTION(),
   );
   predict.addHelpOption(HELP().helpGroup('Output:'));
-  examples(predict, 'paragrad predict model new.csv', 'paragrad predict model new.csv --out predictions.csv');
+  examples(
+    predict,
+    'paragrad predict model new.csv',
+    'paragrad predict model new.csv --out predictions.csv',
+    'paragrad predict model new.csv --out predictions.parquet',
+  );
   predict.action((model: string, file: string, flags: PredictFlags) => handlers.predict(model, file, flags));
+}
+
+function addEvaluate(program: Command, handlers: Handlers): void {
+  const evaluate = program.command('evaluate').summary('measure a trained model on a table that has the target');
+  evaluate
+    .argument('<model>', 'folder that train has saved')
+    .argument('<file>', 'CSV (also .gz) or Parquet, with the target and the columns that the model was trained on');
+  evaluate.description(
+    'Compares predictions with the target: errors of a number; of two classes log loss, AUC, the confusion matrix and what other thresholds would give.',
+  );
+  group(evaluate, 'Classes:', THRESHOLD());
+  group(evaluate, 'Output:', JSON_OPTION());
+  evaluate.addHelpOption(HELP().helpGroup('Output:'));
+  examples(evaluate, 'paragrad evaluate model test.csv', 'paragrad evaluate model test.csv --json');
+  evaluate.action((model: string, file: string, flags: EvaluateFlags) => handlers.evaluate(model, file, flags));
 }
 
 function addInspect(program: Command, handlers: Handlers): void {
@@ -210,6 +241,7 @@ export function createProgram(version: string, handlers: Handlers): Command {
     .exitOverride();
   addTrain(program, handlers);
   addPredict(program, handlers);
+  addEvaluate(program, handlers);
   addInspect(program, handlers);
   addHelp(program);
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');

@@ -2,8 +2,9 @@ import { ParagradError } from '../errors.ts';
 import { bytesPerValue, type Dtype, panelRows } from '../partition/layout.ts';
 import { type Encoder, encodedWidth, expectedKinds } from './encoder.ts';
 import { quote } from './names.ts';
-import { type PackCounts, Packer, type Panels } from './pack.ts';
-import { type ColumnKind, INGEST_ROWS, type Table, type Values } from './table.ts';
+import { type ColumnCounts, type PackCounts, Packer, type Panels } from './pack.ts';
+import { RowColumnReader } from './row-columns.ts';
+import { type Batch, type ColumnKind, INGEST_ROWS, type RowColumns, type Table, type TextValues, type Values } from './table.ts';
 import { fillTarget, type TargetEncoder } from './target.ts';
 
 /** Encoded bytes of a block of rows. */
@@ -18,6 +19,11 @@ export interface EncodedRows {
   readonly x: Panels;
   /** The target as y, NaN where it is missing or of neither class; undefined when the table has no target. */
   readonly y: Float64Array | undefined;
+  /** Undefined: every weight is 1, every offset 0. */
+  readonly weight: Float64Array | undefined;
+  readonly offset: Float64Array | undefined;
+  /** What names each row, '' where it is missing; undefined when the model has no id column, or the table lacks it. */
+  readonly ids: readonly string[] | undefined;
 }
 
 export interface RowEncoding {
@@ -25,14 +31,18 @@ export interface RowEncoding {
   /** Columns of the encoder that the table lacks: encoded as missing in every row. */
   readonly missingColumns: readonly string[];
   readonly hasTarget: boolean;
-  /** Grows while the blocks are read. */
+  /** Grow while the blocks are read: of all columns together, and of each of the encoder's columns. */
   readonly counts: Readonly<PackCounts>;
+  readonly columnCounts: readonly Readonly<ColumnCounts>[];
   readonly blocks: AsyncIterable<EncodedRows>;
 }
 
 /** What `openTable` must be told as `expected` for a table that a model is applied to. */
-export function expectedByModel(encoder: Encoder, target?: TargetEncoder): Map<string, ColumnKind> {
+export function expectedByModel(encoder: Encoder, target?: TargetEncoder, columns: RowColumns = {}): Map<string, ColumnKind> {
   const kinds = expectedKinds(encoder);
+  if (columns.weight !== undefined) kinds.set(columns.weight, 'number');
+  if (columns.offset !== undefined) kinds.set(columns.offset, 'number');
+  if (columns.id !== undefined) kinds.set(columns.id, 'text');
   if (target !== undefined) kinds.set(target.name, target.column);
   return kinds;
 }
@@ -63,34 +73,58 @@ function blockRowsOf(columns: number, dtype: Dtype): number {
 /**
  * Encodes the rows of a table as a fitted encoder says, block by block in bounded memory: for prediction, and, with
  * `target`, for evaluation. Extra columns are ignored, lacking ones reported; texts without a level become `other` or
- * zeros, and are counted.
+ * zeros, and are counted. `columns`: where weights (used when they are there), offsets (needed) and ids are.
  *
- * @throws PARAGRAD_DATA when a column is text where training had numbers or the other way round; PARAGRAD_VALUE (while
- * blocks are read) for a value that is not finite
+ * @throws PARAGRAD_COLUMN when the offsets lack; PARAGRAD_DATA when a column is text where training had numbers or the other
+ * way round; PARAGRAD_VALUE (while blocks are read) for a value that is not finite
  */
 export function encodeRows(
   table: Table,
   encoder: Encoder,
-  options: { dtype: Dtype; target?: TargetEncoder | undefined; blockRows?: number | undefined; signal?: AbortSignal | undefined },
+  options: {
+    dtype: Dtype;
+    target?: TargetEncoder | undefined;
+    columns?: RowColumns | undefined;
+    blockRows?: number | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): RowEncoding {
   const indexes = indexesOf(table, encoder);
   const target = options.target === undefined ? -1 : table.columns.findIndex(({ name }) => name === options.target?.name);
   const packer = new Packer(encoder, panelRows(options.dtype), table.source);
   const columns = encodedWidth(encoder);
+  const { weight, offset, id } = options.columns ?? {};
+  const has = (name: string | undefined): name is string => name !== undefined && table.columns.some((column) => column.name === name);
+  if (offset !== undefined && !has(offset)) throw withoutOffset(table, offset);
+  const ids = id === undefined ? -1 : table.columns.findIndex(({ name }) => name === id);
+  const missing = encoder.columns.filter((_, i) => (indexes[i] as number) < 0).map((column) => column.name);
   const blockRows = options.blockRows ?? blockRowsOf(columns, options.dtype);
   return {
     columns,
-    missingColumns: encoder.columns.filter((_, i) => (indexes[i] as number) < 0).map((column) => column.name),
+    missingColumns: id !== undefined && ids < 0 ? [id, ...missing] : missing,
     hasTarget: target >= 0,
-    counts: packer.counts,
+    get counts() {
+      return packer.counts;
+    },
+    columnCounts: packer.columnCounts,
     blocks: blocksOf(table, packer, {
       dtype: options.dtype,
       blockRows,
       indexes,
       target: options.target === undefined || target < 0 ? undefined : { index: target, encoder: options.target },
+      rowColumns: new RowColumnReader(table, { offset, weight: has(weight) ? weight : undefined }),
+      ids,
       signal: options.signal,
     }),
   };
+}
+
+function withoutOffset(table: Table, offset: string): ParagradError {
+  return new ParagradError(
+    'PARAGRAD_COLUMN',
+    `${table.source} has no column ${quote(offset)}: the model was trained with it as --offset, and needs it in every row`,
+    { place: { file: table.source, column: offset } },
+  );
 }
 
 interface BlockPlan {
@@ -99,6 +133,9 @@ interface BlockPlan {
   /** Index in the table of each of the encoder's columns; −1: lacking. */
   readonly indexes: readonly number[];
   readonly target: { readonly index: number; readonly encoder: TargetEncoder } | undefined;
+  readonly rowColumns: RowColumnReader;
+  /** Index of the column that names rows; −1: none. */
+  readonly ids: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -110,7 +147,11 @@ async function* blocksOf(table: Table, packer: Packer, plan: BlockPlan): AsyncGe
   const y = new Float64Array(INGEST_ROWS);
   const base = Int32Array.from({ length: blockRows }, (_, i) => (i - (i % P)) * packer.columns + (i % P));
   const rows = new Int32Array(blockRows);
-  for await (const batch of table.scan(target === undefined ? found : [...found, target.index], { signal: plan.signal })) {
+  const scanned = [...found, ...(target === undefined ? [] : [target.index])];
+  const extras = [...plan.rowColumns.scanned, ...(plan.ids < 0 ? [] : [plan.ids])];
+  for await (const batch of table.scan([...scanned, ...extras], { signal: plan.signal, ids: new Set([plan.ids]) })) {
+    const { weight, offset } = plan.rowColumns.read(batch, scanned.length, undefined);
+    const ids = plan.ids < 0 ? undefined : textsOf(batch);
     let next = 0;
     const values = plan.indexes.map((index): Values | undefined => {
       if (index < 0) return undefined;
@@ -129,7 +170,16 @@ async function* blocksOf(table: Table, packer: Packer, plan: BlockPlan): AsyncGe
         rows: count,
         x: panels,
         y: target === undefined ? undefined : y.subarray(first, first + count),
+        weight: weight?.subarray(first, first + count),
+        offset: offset?.subarray(first, first + count),
+        ids: ids?.slice(first, first + count),
       };
     }
   }
+}
+
+/** Texts of a batch's last column. */
+function textsOf({ columns, rows }: Batch): string[] {
+  const { codes, dictionary } = columns[columns.length - 1] as TextValues;
+  return Array.from({ length: rows }, (_, i) => dictionary[codes[i] as number] ?? '');
 }

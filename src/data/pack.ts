@@ -1,6 +1,6 @@
 import { type CategoryEncoder, type ColumnEncoder, codeColumns, type Encoder, encodedWidth, widthOf } from './encoder.ts';
 import { notFinite, tooLarge } from './statistics.ts';
-import type { Values } from './table.ts';
+import type { TextValues, Values } from './table.ts';
 
 export type Panels = Float32Array | Float64Array;
 
@@ -20,6 +20,15 @@ export interface PackCounts {
   unseen: number;
 }
 
+/** The counts of one column of the encoder. */
+export interface ColumnCounts extends PackCounts {
+  /** The first different texts without a level. */
+  readonly examples: string[];
+}
+
+/** Texts without a level that are kept for people to see. */
+const EXAMPLES = 3;
+
 /**
  * Writes encoded columns into zero-filled panels, a column at a time. Keeps the tables from codes to encoded columns, so
  * use one packer for all batches of a scan.
@@ -27,7 +36,8 @@ export interface PackCounts {
 export class Packer {
   readonly encoder: Encoder;
   readonly columns: number;
-  readonly counts: PackCounts = { missing: 0, unseen: 0 };
+  /** Of each of the encoder's columns, in order. */
+  readonly columnCounts: readonly ColumnCounts[];
   readonly #lanes: number;
   readonly #source: string;
   readonly #tables = new Map<CategoryEncoder, { dictionary: readonly string[]; table: Int32Array }>();
@@ -36,8 +46,15 @@ export class Packer {
   constructor(encoder: Encoder, lanes: number, source: string) {
     this.encoder = encoder;
     this.columns = encodedWidth(encoder);
+    this.columnCounts = encoder.columns.map(() => ({ missing: 0, unseen: 0, examples: [] }));
     this.#lanes = lanes;
     this.#source = source;
+  }
+
+  /** Of all columns together, until now. */
+  get counts(): PackCounts {
+    const sum = (of: (counts: ColumnCounts) => number): number => this.columnCounts.reduce((total, counts) => total + of(counts), 0);
+    return { missing: sum(({ missing }) => missing), unseen: sum(({ unseen }) => unseen) };
   }
 
   /**
@@ -49,21 +66,23 @@ export class Packer {
   pack(values: readonly (Values | undefined)[], to: Destination, x: Panels, firstRow: number): void {
     let at = 0;
     for (const [i, column] of this.encoder.columns.entries()) {
-      this.#packColumn(column, values[i], to, x, at * this.#lanes, firstRow);
+      this.#packColumn(i, values[i], to, x, at * this.#lanes, firstRow);
       at += widthOf(column);
     }
   }
 
-  #packColumn(column: ColumnEncoder, values: Values | undefined, to: Destination, x: Panels, at: number, firstRow: number): void {
+  #packColumn(index: number, values: Values | undefined, to: Destination, x: Panels, at: number, firstRow: number): void {
+    const column = this.encoder.columns[index] as ColumnEncoder;
+    const counts = this.columnCounts[index] as ColumnCounts;
     const flag = column.missing ? at + (widthOf(column) - 1) * this.#lanes : -1;
     if (values === undefined) {
-      this.counts.missing += to.count;
+      counts.missing += to.count;
       if (flag >= 0) for (let i = 0; i < to.count; i += 1) x[(to.base[i] as number) + flag] = 1;
     } else if (values.kind === 'text') {
-      if (column.kind === 'category') this.#packCodes(values.codes, this.#tableOf(column, values.dictionary), to, x, at, flag);
+      if (column.kind === 'category') this.#packCodes(values, this.#tableOf(column, values.dictionary), counts, to, x, at, flag);
     } else if (column.kind !== 'category') {
       const { missing } = values;
-      if (missing !== undefined) this.counts.missing += packMissing(missing, to, x, flag);
+      if (missing !== undefined) counts.missing += packMissing(missing, to, x, flag);
       if (!column.value) return;
       const { mean, scale } = column.kind === 'boolean' ? { mean: 0, scale: 1 } : column;
       const check =
@@ -82,18 +101,19 @@ export class Packer {
     return table;
   }
 
-  #packCodes(codes: Int32Array, table: Int32Array, to: Destination, x: Panels, at: number, flag: number): void {
+  #packCodes(values: TextValues, table: Int32Array, counts: ColumnCounts, to: Destination, x: Panels, at: number, flag: number): void {
+    const { codes, dictionary } = values;
     const { rows, base, count } = to;
     const lanes = this.#lanes;
     for (let i = 0; i < count; i += 1) {
       const code = codes[rows[i] as number] as number;
       if (code < 0) {
-        this.counts.missing += 1;
+        counts.missing += 1;
         if (flag >= 0) x[(base[i] as number) + flag] = 1;
         continue;
       }
       const level = table[code] as number;
-      if (level < 0) this.counts.unseen += 1;
+      if (level < 0) noteUnseen(counts, dictionary[code] as string);
       else x[(base[i] as number) + at + level * lanes] = 1;
     }
   }
@@ -105,6 +125,11 @@ export class Packer {
     }
     return tooLarge(this.#source, column.name);
   }
+}
+
+function noteUnseen(counts: ColumnCounts, text: string): void {
+  counts.unseen += 1;
+  if (counts.examples.length < EXAMPLES && !counts.examples.includes(text)) counts.examples.push(text);
 }
 
 function packMissing(missing: Uint8Array, to: Destination, x: Panels, flag: number): number {

@@ -1,10 +1,21 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { ParagradError } from '../errors.ts';
+import { type OutColumn, type OutValues, rowEncoder, rowFormat } from '../data/write/row-format.ts';
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
+import { writeStream, writeWhole } from './out-file.ts';
 import { type PredictionBlock, type PredictReport, predict } from './predict.ts';
+import { checkThreshold, isPositive } from './threshold.ts';
+
+export interface PredictFileOptions {
+  /** A path, or a stream, which is left open. */
+  readonly to: string | Writable;
+  /** Default: by the path's ending, else CSV. */
+  readonly format?: 'csv' | 'jsonl' | 'parquet' | undefined;
+  /** Two classes: probability above which a row gets the positive label. Default 0.5. */
+  readonly threshold?: number | undefined;
+  readonly signal?: AbortSignal;
+  readonly onRows?: (rows: number) => void;
+}
 
 export interface PredictSummary extends PredictReport {
   /** The file written; null: the given stream. */
@@ -12,86 +23,55 @@ export interface PredictSummary extends PredictReport {
 }
 
 /**
- * Predicts the rows of a file and writes CSV: `row` (number in the source, from 0) and `prediction`; for two classes
- * `row`, `probability` (of the positive class) and `label`. A file is written whole or not at all.
+ * Predicts the rows of a file and writes CSV, lines of JSON or Parquet, in bounded memory: `row` (number in the source, from 0)
+ * and `prediction`; for two classes `row`, `probability` (of the positive class) and `label`; after `row`, what names it (`id` of
+ * training). A file is written whole or not at all.
  *
- * @param to a path, or a stream, which is left open.
  * @throws PARAGRAD_MODEL_FOLDER …, what reading throws, PARAGRAD_OUT when `to` cannot be written.
  */
-export async function predictFile(
-  modelFolder: string,
-  source: string,
-  options: { to: string | Writable; signal?: AbortSignal; onRows?: (rows: number) => void },
-): Promise<PredictSummary> {
+export async function predictFile(modelFolder: string, source: string, options: PredictFileOptions): Promise<PredictSummary> {
+  const { to, signal } = options;
+  const file = typeof to === 'string' ? to : undefined;
+  const format = rowFormat(file, options.format);
   const model = await loadModel(modelFolder);
-  const { to, signal, onRows } = options;
+  const threshold = checkThreshold(model, options.threshold);
   const predictions = await predict(model, source, signal === undefined ? {} : { signal });
   try {
-    if (typeof to !== 'string') {
-      await writeAll(model, predictions.blocks, to, onRows);
-      return { ...predictions.report, out: null };
-    }
-    const partial = `${to}.partial-${process.pid}`;
-    try {
-      const stream = createWriteStream(partial, { flags: 'wx', flush: true });
-      const closed = new Promise<void>((resolve, reject) => {
-        stream.once('close', resolve);
-        stream.once('error', (error) => reject(unwritable(to, error)));
-      });
-      closed.catch(() => undefined);
-      await Promise.race([writeAll(model, predictions.blocks, stream, onRows), closed]);
-      stream.end();
-      await closed;
-      await rename(partial, to).catch((error: unknown) => {
-        throw unwritable(to, error);
-      });
-    } catch (error) {
-      // It may not be there, nor its folder: the error to show is the first one.
-      await rm(partial, { force: true }).catch(() => undefined);
-      throw error;
-    }
-    return { ...predictions.report, out: to };
+    const parts = encoded(rowEncoder(format, columnsOf(model, predictions.report)), model, predictions.blocks, { ...options, threshold });
+    await (typeof to === 'string' ? writeWhole(to, parts) : writeStream(to, parts));
+    return { ...predictions.report, out: file ?? null };
   } finally {
     predictions.close();
   }
 }
 
-async function writeAll(
+function columnsOf({ record: { target, rowColumns } }: FittedModel, { missingColumns }: PredictReport): OutColumn[] {
+  const id = rowColumns?.id;
+  const columns: OutColumn[] = [{ name: 'row', kind: 'integer' }];
+  if (id !== undefined && !missingColumns.includes(id)) columns.push({ name: id, kind: 'text' });
+  if (target.kind !== 'classes') return [...columns, { name: 'prediction', kind: 'number' }];
+  return [...columns, { name: 'probability', kind: 'number' }, { name: 'label', kind: 'text' }];
+}
+
+async function* encoded(
+  encoder: ReturnType<typeof rowEncoder>,
   model: FittedModel,
   blocks: AsyncIterable<PredictionBlock>,
-  stream: Writable,
-  onRows: ((rows: number) => void) | undefined,
-): Promise<void> {
-  const { target } = model.record;
-  const classes = target.kind === 'classes' ? target : undefined;
-  await write(stream, classes === undefined ? 'row,prediction\n' : 'row,probability,label\n');
-  let rows = 0;
+  { threshold, onRows }: { threshold: number; onRows?: ((rows: number) => void) | undefined },
+): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
-    let text = '';
-    for (let i = 0; i < block.rows; i += 1) {
-      const prediction = block.prediction[i] as number;
-      text += `${block.firstRow + i},${prediction}`;
-      if (classes !== undefined) text += `,${quoted((block.z[i] as number) > 0 ? classes.positive : classes.negative)}`;
-      text += '\n';
-    }
-    await write(stream, text);
-    rows += block.rows;
-    onRows?.(rows);
+    const row = Float64Array.from({ length: block.rows }, (_, i) => block.firstRow + i);
+    const columns: OutValues[] = block.ids === undefined ? [row, block.prediction] : [row, block.ids, block.prediction];
+    const labels = labelsOf(model, block, threshold);
+    if (labels.length > 0) columns.push(labels);
+    yield* encoder.rows(columns, block.rows);
+    onRows?.(block.firstRow + block.rows);
   }
+  yield* encoder.end();
 }
 
-/** A CSV field: quoted where it must be. */
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function write(stream: Writable, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(text, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-function unwritable(file: string, cause: unknown): ParagradError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new ParagradError('PARAGRAD_OUT', `${file} cannot be written: ${why}`, { place: { file, option: '--out' }, cause });
+/** The class of each row; none for a model that predicts numbers. */
+export function labelsOf({ record: { target } }: FittedModel, { z, prediction }: PredictionBlock, threshold: number): string[] {
+  if (target.kind !== 'classes') return [];
+  return Array.from(z, (value, i) => (isPositive(value, prediction[i] as number, threshold) ? target.positive : target.negative));
 }

@@ -150,15 +150,24 @@ Encoded rows are saved in e.parquet`.slice(1),
 
 describe('predict', () => {
   it('says what was not as in training', () => {
-    const report = { rows: 1, unseenValues: 1, missingValues: 9, missingColumns: ['a'] };
+    const columns = [
+      { column: 'b', missing: 1200, unseen: 0, examples: [] },
+      { column: 'zip', missing: 9, unseen: 1, examples: ['9999'] },
+      { column: 'c', missing: 0, unseen: 20, examples: ['x', 'a "long" text of more than thirty characters', 'z'] },
+    ];
+    const report = { rows: 1, unseenValues: 21, missingValues: 1209, missingColumns: ['a'], columns };
     expect(predictRemarks(report)).toEqual([
       'column "a" is not in the file: taken as missing in every row',
-      '1 value is a category that training did not have: taken as "other" where there is one, else as none',
+      'column "c": 20 values are categories that training did not have, such as "x", "a \\"long\\" text of more than th…", "z": taken as none of them',
+      'column "zip": 1 value is a category that training did not have, such as "9999": taken as none of them',
+      'values are missing in "b" (1,200), "zip" (9)',
     ]);
-    expect(predictRemarks({ ...report, unseenValues: 0, missingColumns: [...'abcdefg'] })).toEqual([
+    expect(predictRemarks({ ...report, columns: [], missingColumns: [...'abcdefg'] })).toEqual([
       'columns "a", "b", "c", "d", "e" and 2 more are not in the file: taken as missing in every row',
     ]);
-    expect(predictRemarks({ ...report, unseenValues: 0, missingColumns: [] })).toEqual([]);
+    const many = Array.from({ length: 8 }, (_, i) => ({ column: `c${i}`, missing: 1, unseen: 1, examples: ['e'] }));
+    expect(predictRemarks({ ...report, columns: many, missingColumns: [] })).toHaveLength(7);
+    expect(predictRemarks({ ...report, columns: [], missingColumns: [] })).toEqual([]);
     expect(predictResult({ ...report, out: 'p.csv' }, PLAIN)).toBe('1 row predicted, saved in p.csv');
   });
 });

@@ -1,4 +1,3 @@
-import type { FittedModel } from '../../run/model.ts';
 import type { PredictReport } from '../../run/predict.ts';
 import { json } from '../format/json.ts';
 import { predictRemarks, predictResult } from '../format/predict-result.ts';
@@ -17,8 +16,8 @@ export async function predictCommand(model: string, file: string, flags: Predict
     return await interruptible(
       (signal) =>
         out === undefined && flags.json === true
-          ? predictJson(model, file, signal, progress, terminal)
-          : predictCsv(model, file, flags, signal, progress, terminal),
+          ? predictJson(model, file, flags, signal, progress, terminal)
+          : predictRows(model, file, flags, signal, progress, terminal),
       () => progress.note('interrupted'),
     );
   } finally {
@@ -26,7 +25,7 @@ export async function predictCommand(model: string, file: string, flags: Predict
   }
 }
 
-async function predictCsv(
+async function predictRows(
   model: string,
   file: string,
   flags: PredictFlags,
@@ -35,11 +34,11 @@ async function predictCsv(
   terminal: Terminal,
 ): Promise<number> {
   const { predictFile } = await import('../../run/predict-file.ts');
-  const { out } = flags;
+  const { out, format, threshold } = flags;
   // Rows and a progress line on the same terminal would write over each other.
   if (out === undefined && terminal.out.isTerminal) progress.end();
   const onRows = (rows: number): void => (out === undefined && terminal.out.isTerminal ? undefined : progress.rows(rows));
-  const summary = await predictFile(model, file, { to: out ?? terminal.out.writable, signal, onRows });
+  const summary = await predictFile(model, file, { to: out ?? terminal.out.writable, format, threshold, signal, onRows });
   progress.end();
   for (const remark of predictRemarks(summary)) progress.note(remark);
   if (out !== undefined) await terminal.out.write(flags.json === true ? json(summary) : `${predictResult(summary, terminal.out.style)}\n`);
@@ -47,16 +46,29 @@ async function predictCsv(
 }
 
 /** All predictions in one JSON object. */
-async function predictJson(folder: string, file: string, signal: AbortSignal, progress: LiveProgress, terminal: Terminal): Promise<number> {
-  const [{ loadModel }, { predict }] = await Promise.all([import('../../run/model-folder.ts'), import('../../run/predict.ts')]);
+async function predictJson(
+  folder: string,
+  file: string,
+  flags: PredictFlags,
+  signal: AbortSignal,
+  progress: LiveProgress,
+  terminal: Terminal,
+): Promise<number> {
+  const [{ loadModel }, { predict }, { labelsOf }, { checkThreshold }] = await Promise.all([
+    import('../../run/model-folder.ts'),
+    import('../../run/predict.ts'),
+    import('../../run/predict-file.ts'),
+    import('../../run/threshold.ts'),
+  ]);
   const model = await loadModel(folder);
+  const threshold = checkThreshold(model, flags.threshold);
   const run = await predict(model, file, { signal });
   const predictions: number[] = [];
   const labels: string[] = [];
   try {
     for await (const block of run.blocks) {
       for (const value of block.prediction) predictions.push(value);
-      labels.push(...labelsOf(model, block.z));
+      for (const label of labelsOf(model, block, threshold)) labels.push(label);
       progress.rows(predictions.length);
     }
   } finally {
@@ -68,9 +80,4 @@ async function predictJson(folder: string, file: string, signal: AbortSignal, pr
   const values = labels.length === 0 ? { predictions } : { probabilities: predictions, labels };
   await terminal.out.write(json({ ...report, out: null, ...values }));
   return 0;
-}
-
-function labelsOf(model: FittedModel, z: Float64Array): string[] {
-  const { target } = model.record;
-  return target.kind === 'classes' ? Array.from(z, (value) => (value > 0 ? target.positive : target.negative)) : [];
 }

@@ -1,0 +1,127 @@
+import { quote } from '../data/names.ts';
+import { ParagradError } from '../errors.ts';
+import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
+import { brierScore, type ErrorMeasures, errorMeasures, type ThresholdMeasures, thresholdMeasures } from './measures.ts';
+import type { FittedModel } from './model.ts';
+import { loadModel } from './model-folder.ts';
+import { type PredictionBlock, type Predictions, type PredictReport, predict } from './predict.ts';
+import { checkThreshold } from './threshold.ts';
+
+/** Of the table of thresholds; the one that was asked for is put among them. */
+const THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+export interface EvaluateOptions {
+  /** Two classes: probability above which a row counts as called positive. Default 0.5. */
+  readonly threshold?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onRows?: ((rows: number) => void) | undefined;
+}
+
+export interface Evaluation extends PredictReport {
+  readonly model: FittedModel['name'];
+  readonly source: string;
+  readonly target: string;
+  /** Negative and positive label. */
+  readonly classes: readonly [negative: string, positive: string] | undefined;
+  /** Rows that do not count: their target is missing, or of neither class. */
+  readonly skippedRows: number;
+  /** `rows` in it: those that count. Accuracy is that at one half. */
+  readonly metrics: (RegressionMetrics & ErrorMeasures) | (ClassMetrics & { readonly brierScore: number });
+  /** Two classes: at the threshold, and at 0.1 … 0.9. */
+  readonly atThreshold?: ThresholdMeasures;
+  readonly thresholds?: readonly ThresholdMeasures[];
+}
+
+/**
+ * Measures a model on a file that has the target. Rows are encoded block by block; kept are three numbers a row.
+ *
+ * @param model a model, or its folder
+ * @throws PARAGRAD_COLUMN when the file lacks the target; PARAGRAD_TARGET when no row has one; what predicting throws.
+ */
+export async function evaluate(model: FittedModel | string, source: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const fitted = typeof model === 'string' ? await loadModel(model) : model;
+  const threshold = checkThreshold(fitted, options.threshold);
+  const { target } = fitted.record;
+  const { signal } = options;
+  const predictions = await predict(fitted, source, { target: true, ...(signal === undefined ? {} : { signal }) });
+  try {
+    const known = await collect(predictions, source, target.name, options.onRows);
+    const { report } = predictions;
+    const rows = known.y.length;
+    if (rows === 0) throw noTarget(source, target);
+    const head = {
+      ...report,
+      model: fitted.name,
+      source,
+      target: target.name,
+      classes: target.kind === 'classes' ? ([target.negative, target.positive] as const) : undefined,
+      skippedRows: report.rows - rows,
+    };
+    if (target.kind !== 'classes') return { ...head, metrics: { ...regressionMetrics(known), ...errorMeasures(known) } };
+    const { probability } = known;
+    const at = (value: number): ThresholdMeasures => thresholdMeasures(known, probability, value);
+    return {
+      ...head,
+      metrics: { ...classMetrics(known), brierScore: brierScore(known, probability) },
+      atThreshold: at(threshold),
+      thresholds: [...new Set([...THRESHOLDS, threshold])].sort((a, b) => a - b).map(at),
+    };
+  } finally {
+    predictions.close();
+  }
+}
+
+interface Known {
+  readonly y: Float64Array;
+  readonly z: Float64Array;
+  readonly v: Float64Array;
+  readonly probability: Float64Array;
+}
+
+/** The rows that have a target. */
+async function collect({ blocks }: Predictions, source: string, target: string, onRows: EvaluateOptions['onRows']): Promise<Known> {
+  const parts: Known[] = [];
+  for await (const block of blocks) {
+    if (block.y === undefined) throw withoutTarget(source, target);
+    parts.push(known(block, block.y));
+    onRows?.(block.firstRow + block.rows);
+  }
+  return { y: joined(parts, 'y'), z: joined(parts, 'z'), v: joined(parts, 'v'), probability: joined(parts, 'probability') };
+}
+
+function known({ z, prediction, weight }: PredictionBlock, y: Float64Array): Known {
+  const has = (_: number, i: number): boolean => !Number.isNaN(y[i]);
+  const v = weight ?? new Float64Array(y.length).fill(1);
+  return { y: y.filter(has), z: z.filter(has), v: v.filter(has), probability: prediction.filter(has) };
+}
+
+function joined(parts: readonly Known[], name: keyof Known): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part[name].length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part[name], at);
+    at += part[name].length;
+  }
+  return all;
+}
+
+function withoutTarget(source: string, target: string): ParagradError {
+  return new ParagradError(
+    'PARAGRAD_COLUMN',
+    `${source} has no column ${quote(target)}, the target of the model: predictions have nothing to be compared with`,
+    {
+      place: { file: source, column: target },
+    },
+  );
+}
+
+function noTarget(source: string, target: FittedModel['record']['target']): ParagradError {
+  const what = target.kind === 'classes' ? `${quote(target.negative)} or ${quote(target.positive)}` : 'a number';
+  return new ParagradError(
+    'PARAGRAD_TARGET',
+    `${source}: no row has ${what} in column ${quote(target.name)}, so there is nothing to measure`,
+    {
+      place: { file: source, column: target.name },
+    },
+  );
+}
