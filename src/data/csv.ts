@@ -1,6 +1,6 @@
 import { ParagradError } from '../errors.ts';
 import { type CsvHead, headText, parseHead } from './csv-head.ts';
-import { type Duck, dataError, literal, memoryLimitBytes, pathLiteral } from './duckdb.ts';
+import { type Duck, dataError, literal, pathLiteral } from './duckdb.ts';
 import type { Relation } from './duckdb-table.ts';
 import { verifyGzip } from './gzip.ts';
 import { quote } from './names.ts';
@@ -136,7 +136,7 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
   const declared = columns.map((column, i) => `'c${i}': '${column.type}'`).join(', ');
   const reader = `read_csv(${pathLiteral(source)}, ${dialect(head)}, auto_detect=false${sniffed.formats}, columns={${declared}})`;
   const kept = columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ');
-  const load = options.load ?? file.bytes * (gzip ? GZIP_RATIO : 1) <= memoryLimitBytes() * LOAD_SHARE;
+  const load = options.load ?? file.bytes * (gzip ? GZIP_RATIO : 1) <= options.memoryBytes * LOAD_SHARE;
   try {
     // Both are waited for, so that nothing runs on when the database is closed.
     const done = await Promise.allSettled([

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as bindings from '@duckdb/node-bindings';
 import { ParagradError } from '../errors.ts';
+import { memoryLimitBytes, usableCores } from './limits.ts';
 
 /**
  * DuckDB behind a small door: the only file that loads it, and only when a file is read or written. The raw bindings are
@@ -14,6 +15,7 @@ const decoder = new TextDecoder();
 
 /** Memory for DuckDB itself, as a share of what this process may use: the encoded data need the rest. */
 const MEMORY_SHARE = 0.4;
+const LEAST_MEMORY = 256 * 1024 ** 2;
 /** Rows that a streaming result may run ahead; the default (1 MB) starves its threads. */
 const STREAM_BUFFER = '64MB';
 
@@ -35,20 +37,24 @@ export interface Duck {
   close(): void;
 }
 
-/** Bytes this process may use: the cgroup's limit counts, not only the machine's memory. */
-export function memoryLimitBytes(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < totalmem() ? limit : totalmem();
+/** DuckDB's part of the memory that this process may use. */
+export function duckMemoryBytes(memoryBytes: number): number {
+  return Math.max(LEAST_MEMORY, Math.floor(memoryBytes * MEMORY_SHARE));
 }
 
-/** Opens an empty database in memory. It spills to a folder of its own under the system's temporary folder. */
-export async function openDuck(): Promise<Duck> {
+/**
+ * Opens an empty database in memory. It spills to a folder of its own under the system's temporary folder.
+ *
+ * @param memoryBytes what the whole process may use
+ */
+export async function openDuck(memoryBytes: number = memoryLimitBytes()): Promise<Duck> {
   const loaded = await import('@duckdb/node-bindings');
   const api: Api = (loaded as unknown as { default: Api }).default;
   const config = api.create_config();
   const set = (name: string, value: string): void => api.set_config(config, name, value);
-  set('memory_limit', `${Math.max(256, Math.floor((memoryLimitBytes() * MEMORY_SHARE) / 1024 ** 2))}MiB`);
+  set('memory_limit', `${Math.floor(duckMemoryBytes(memoryBytes) / 1024 ** 2)}MiB`);
   set('temp_directory', join(tmpdir(), `paragrad-duckdb-${process.pid}-${randomBytes(6).toString('hex')}`));
+  set('threads', String(usableCores()));
   set('preserve_insertion_order', 'true');
   set('autoinstall_known_extensions', 'false');
   set('autoload_known_extensions', 'false');

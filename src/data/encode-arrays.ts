@@ -12,7 +12,7 @@ import {
   SOURCE,
   useOfBlock,
 } from './arrays.ts';
-import { memoryLimitBytes } from './duckdb.ts';
+import { memoryLimitBytes } from './limits.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, layoutsOf } from './encoded.ts';
 import { encodedWidth } from './encoder.ts';
 import { RunningTree } from './running-tree.ts';

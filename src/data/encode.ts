@@ -1,8 +1,8 @@
 import { type Layout, panelRows } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
-import { memoryLimitBytes } from './duckdb.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf } from './encoded.ts';
 import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './encoder.ts';
+import { memoryLimitBytes } from './limits.ts';
 import { Packer } from './pack.ts';
 import { placementOf } from './placement.ts';
 import { RowColumnReader } from './row-columns.ts';

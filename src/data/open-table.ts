@@ -29,7 +29,7 @@ export async function openTable(path: string, options: OpenOptions = {}): Promis
       `${path}: CSV, CSV packed by gzip, and Parquet are read, not ${path.slice(path.lastIndexOf('.'))}`,
       { place: { file: path } },
     );
-  const duck = await openDuck();
+  const duck = await openDuck(reading.memoryBytes);
   try {
     return duckTable(await (parquet ? openParquet : openCsv)(duck, file, reading));
   } catch (error) {

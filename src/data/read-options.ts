@@ -1,4 +1,5 @@
 import { ParagradError } from '../errors.ts';
+import { memoryLimitBytes } from './limits.ts';
 import { quote, unknownColumn } from './names.ts';
 import type { ColumnChoices, ColumnKind } from './table.ts';
 
@@ -13,10 +14,13 @@ export interface OpenOptions extends ColumnChoices {
   readonly expectedId?: string | undefined;
   /** CSV: read the file once into memory (spilled to disk where it must), or again for every scan. Default: by its size. */
   readonly load?: boolean | undefined;
+  /** What the whole process may use; default: what the machine and its control group allow. */
+  readonly memoryBytes?: number | undefined;
 }
 
 export interface ReadOptions {
   readonly load: boolean | undefined;
+  readonly memoryBytes: number;
   /** Refuses names that the source does not have. */
   check(names: readonly string[], source: string): void;
   /** Not to be read: left out by the user, or not what the model expects. */
@@ -61,6 +65,7 @@ export function readOptions(options: OpenOptions): ReadOptions {
   const unexpected = (name: string): boolean => options.expected !== undefined && !expected.has(name) && !chosen.has(name);
   return {
     load: options.load,
+    memoryBytes: options.memoryBytes ?? memoryLimitBytes(),
     check(names, source) {
       for (const [name, option] of chosen) if (!names.includes(name)) throw unknownColumn(name, names, source, option);
     },

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../data/limits.ts';
 import { ParagradError } from '../errors.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
@@ -24,7 +24,7 @@ export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'w
   const kind: PartitionKind = options.partition === undefined || options.partition === 'auto' ? 'rows' : options.partition;
   const engine = engineFor(layout, options, kind);
   const units = kind === 'rows' ? layout.chunks : kind === 'columns' ? layout.blocks : layout.chunks * layout.blocks;
-  const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(availableParallelism(), units)));
+  const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
   return { engine, partition: partitionOf(layout, kind, count) };
 }
 

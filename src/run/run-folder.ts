@@ -8,6 +8,7 @@ import { ParagradError } from '../errors.ts';
  */
 export class NewFolder {
   readonly path: string;
+  /** Its name until it is whole. */
   readonly #partial: string;
   readonly #force: boolean;
 
@@ -51,6 +52,19 @@ export class NewFolder {
     }
   }
 
+  /**
+   * Lets others write into the folder, under the name that it has until it is whole; they see to it that all is on the disk.
+   *
+   * @throws PARAGRAD_OUT for a failure of the file system
+   */
+  async fill<T>(work: (folder: string) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#partial);
+    } catch (error) {
+      throw error instanceof Error && 'syscall' in error && !(error instanceof ParagradError) ? unwritable(this.path, error) : error;
+    }
+  }
+
   /** Gives the folder its name; a replaced one is gone only then. */
   async commit(): Promise<void> {
     try {
@@ -59,6 +73,7 @@ export class NewFolder {
       const replaced = await exists(this.path);
       if (replaced) await rename(this.path, old);
       await rename(this.#partial, this.path);
+      await sync(path.dirname(this.path));
       if (replaced) await rm(old, { recursive: true, force: true });
     } catch (error) {
       if (error instanceof ParagradError) throw error;
@@ -72,6 +87,13 @@ export class NewFolder {
   }
 }
 
+/** A name is on the disk when its folder is. Not every system can do that. */
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
 async function exists(target: string): Promise<boolean> {
   return lstat(target).then(
     () => true,
@@ -79,16 +101,19 @@ async function exists(target: string): Promise<boolean> {
   );
 }
 
+/** Files that only a folder of ours has. */
+const OURS = ['model.json', 'manifest.json'];
+
 async function checkFree(target: string, force: boolean): Promise<void> {
   if (!(await exists(target))) return;
   const place = { file: target, option: '--out' };
   if (!force)
     throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} exists already: choose another --out, or --force to replace it`, { place });
   const files = await readdir(target).catch(() => undefined);
-  if (files === undefined || (files.length > 0 && !files.includes('model.json')))
+  if (files === undefined || (files.length > 0 && !OURS.some((name) => files.includes(name))))
     throw new ParagradError(
       'PARAGRAD_OUT_EXISTS',
-      `${target} is not a run folder of paragrad, and is not replaced even with --force: choose another --out`,
+      `${target} is not a folder that paragrad made, and is not replaced even with --force: choose another --out`,
       {
         place,
       },

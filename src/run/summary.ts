@@ -8,7 +8,10 @@ import type { ResolvedOptions } from './options.ts';
 import { describePlan, type Plan } from './plan.ts';
 import type { RunSummary, SchemaSummary } from './types.ts';
 
-export function schemaSummary(encoded: Encoded, options: ResolvedOptions): SchemaSummary {
+export function schemaSummary(
+  encoded: Pick<Encoded, 'schema' | 'target' | 'counts' | 'model' | 'encoder'>,
+  options: Pick<ResolvedOptions, 'target' | 'model' | 'id'>,
+): SchemaSummary {
   const { schema, target, counts, model, encoder } = encoded;
   const features = { number: 0, boolean: 0, category: 0, date: 0 };
   for (const { role, kind } of schema.columns) if (role === 'feature' && kind !== 'other') features[kind] += 1;

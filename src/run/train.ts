@@ -1,5 +1,7 @@
 import type { ArraySource } from '../data/arrays.ts';
-import { encodeTable } from '../data/encode.ts';
+import { loadDataset } from '../data/dataset/load.ts';
+import type { Dataset } from '../data/dataset/read.ts';
+import { type EncodeTableOptions, encodeTable } from '../data/encode.ts';
 import { type EncodeArraysOptions, encodeArrays } from '../data/encode-arrays.ts';
 import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';
@@ -7,12 +9,12 @@ import { openTable } from '../data/open-table.ts';
 import type { RowColumns } from '../data/table.ts';
 import type { Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
-import { ParagradError } from '../errors.ts';
 import { layoutOf } from '../partition/layout.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { datasetAt, tableOptions, withDataset } from './dataset.ts';
 import { FittedModel } from './model.ts';
 import { writeModel } from './model-folder.ts';
-import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
+import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { NewFolder } from './run-folder.ts';
 import { schemaSummary, summaryOf } from './summary.ts';
@@ -25,21 +27,22 @@ export interface TrainedRun {
 }
 
 /**
- * Trains a model from a file (CSV, CSV packed by gzip, Parquet) or from arrays in memory. Rows are split into training and
+ * Trains a model from a file (CSV, CSV packed by gzip, Parquet), a dataset folder, or arrays in memory. Rows are split into training and
  * validation rows, encoded, and handed to an engine's workers; with synchronous strategies the result has the same bits
  * for every engine, split and number of workers (docs/numerics.md).
  *
- * @param source path of a file, with `target` in the options; or a row-major matrix with its target.
+ * @param source path of a file, with `target` in the options; path of a dataset folder; or a row-major matrix with its target.
  * @throws ParagradError; its `code` is stable (docs/errors.md). Nothing is written then.
  */
 export async function train(source: string | ArraySource, options: TrainOptions): Promise<TrainedRun> {
   const began = performance.now();
-  const resolved = resolveOptions(options);
+  const dataset = typeof source === 'string' ? await datasetAt(source) : undefined;
+  const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   const emit = (event: RunEvent): void => options.onEvent?.(event);
   const folder = resolved.out === undefined ? undefined : await NewFolder.claim(resolved.out, resolved.force ?? false);
   const crew = new Crew();
   try {
-    const encoded = await encodeSource(source, resolved, crew, options.signal, emit);
+    const encoded = await encodeSource(dataset ?? source, resolved, crew, options.signal, emit);
     const schema = schemaSummary(encoded, resolved);
     emit({ kind: 'schema', schema });
     const plan = planOf(encoded.store.training.layout, resolved);
@@ -87,23 +90,24 @@ class Crew {
 }
 
 async function encodeSource(
-  source: string | ArraySource,
+  source: string | ArraySource | Dataset,
   options: ResolvedOptions,
   crew: Crew,
   signal: AbortSignal | undefined,
   emit: (event: RunEvent) => void,
 ): Promise<Encoded> {
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
+  if (typeof source === 'string') return encodeFile(source, tableOptions(options, { signal, onProgress }));
+  if ('manifest' in source) return loadDataset(source, { signal, onProgress });
   const { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
   const shared = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, signal, onProgress };
-  if (typeof source !== 'string') return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
-  const { target, maxCategories } = options;
-  const choices = choicesOf(options);
-  if (target === undefined)
-    throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
-  const table = await openTable(source, choices);
+  return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
+}
+
+async function encodeFile(path: string, options: EncodeTableOptions): Promise<Encoded> {
+  const table = await openTable(path, options);
   try {
-    return await encodeTable(table, { ...shared, ...choices, target, maxCategories });
+    return await encodeTable(table, options);
   } finally {
     table.close();
   }

@@ -1,5 +1,5 @@
-import { memoryLimitBytes } from '../duckdb.ts';
 import { checkMemory, type Encoded, type EncodeProgress } from '../encoded.ts';
+import { memoryLimitBytes } from '../limits.ts';
 import { allocateStore, viewsOf } from '../store.ts';
 import { inconsistent } from './failures.ts';
 import type { Facts } from './format.ts';

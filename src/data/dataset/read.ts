@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layoutOf } from '../../partition/layout.ts';
 import { crc32c, crcText } from './crc32c.ts';
@@ -26,15 +26,10 @@ export interface Dataset {
   readonly shards: readonly ShardPlan[];
 }
 
-/** Whether a folder holds a manifest, so is meant as a dataset. */
+/** Whether a path is a folder that is meant as a dataset: whole or not. */
 export async function isDataset(path: string): Promise<boolean> {
-  return open(join(path, MANIFEST), 'r').then(
-    async (file) => {
-      await file.close();
-      return true;
-    },
-    () => false,
-  );
+  const files = await readdir(path).catch(() => []);
+  return files.some((file) => file === MANIFEST || /^shard-\d+\.safetensors$/u.test(file));
 }
 
 /**
@@ -46,7 +41,7 @@ export async function isDataset(path: string): Promise<boolean> {
 export async function openDataset(folder: string, numericsVersion: number): Promise<Dataset> {
   const path = join(folder, MANIFEST);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw notADataset(folder, `it has no ${MANIFEST}`, cause);
+    throw notADataset(folder, `it has no ${MANIFEST} (was prepare ended before it was done?)`, cause);
   });
   let manifest: Manifest;
   try {

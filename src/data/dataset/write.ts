@@ -54,7 +54,7 @@ export class DatasetWriter {
   }
 
   /** Writes the manifest, last of all, and the heads of the shards, which repeat its id. Everything is on the disk then. */
-  async finish(facts: Omit<Manifest, 'id' | 'format' | 'formatVersion' | 'shards'>): Promise<string> {
+  async finish(facts: Omit<Manifest, 'id' | 'format' | 'formatVersion' | 'shards'>): Promise<Pick<Manifest, 'id' | 'shards'>> {
     const sets = Object.values(this.#sets);
     for (const set of sets) await set.flush();
     const shards = sets.flatMap(({ plans, entries }) =>
@@ -67,7 +67,7 @@ export class DatasetWriter {
     const { text, id } = manifestText({ ...facts, shards });
     for (const plan of sets.flatMap(({ plans }) => plans)) await writeDurably(join(this.#folder, plan.file), 'r+', headOfShard(plan, id));
     await writeDurably(join(this.#folder, MANIFEST), 'wx', new TextEncoder().encode(text));
-    return id;
+    return { id, shards };
   }
 
   /** Closes all files. */

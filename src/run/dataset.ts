@@ -1,0 +1,74 @@
+import { type Dataset, isDataset, openDataset } from '../data/dataset/read.ts';
+import type { EncodeTableOptions } from '../data/encode.ts';
+import type { EncodeProgress } from '../data/encoded.ts';
+import { ParagradError } from '../errors.ts';
+import { choicesOf, type ResolvedOptions } from './options.ts';
+import type { TrainOptions } from './types.ts';
+import { NUMERICS_VERSION } from './version.ts';
+
+/** Options that say what becomes of the source: `prepare` takes them, and a dataset has them inside. */
+const ENCODING_OPTIONS = [
+  'target',
+  'model',
+  'positive',
+  'category',
+  'number',
+  'drop',
+  'weight',
+  'offset',
+  'id',
+  'maxCategories',
+  'standardize',
+  'validationFraction',
+  'seed',
+  'shuffle',
+  'dtype',
+  'chunkRows',
+  'blockColumns',
+] as const satisfies readonly (keyof TrainOptions)[];
+
+export type EncodingOption = (typeof ENCODING_OPTIONS)[number];
+
+/** What a dataset remembers of the options that it was made with. */
+export function encodingOptionsOf(options: ResolvedOptions): Record<string, unknown> {
+  return Object.fromEntries(ENCODING_OPTIONS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+}
+
+/** The dataset in a folder; undefined when the path is none. @throws PARAGRAD_DATASET_FOLDER, _FILE, _VERSION */
+export async function datasetAt(path: string): Promise<Dataset | undefined> {
+  return (await isDataset(path)) ? openDataset(path, NUMERICS_VERSION) : undefined;
+}
+
+/** The target of the dataset in a folder; undefined when the path is none. @throws what `datasetAt` does */
+export async function datasetTarget(path: string): Promise<string | undefined> {
+  return (await datasetAt(path))?.manifest.target.name;
+}
+
+/**
+ * Options to train on a dataset: its own, for what was decided when it was made.
+ *
+ * @throws PARAGRAD_OPTION for an option that belongs to encoding
+ */
+export function withDataset<Options extends TrainOptions>(options: Options, { folder, manifest }: Dataset): Options {
+  for (const name of ENCODING_OPTIONS)
+    if (options[name] !== undefined) {
+      const option = name === 'standardize' ? '--no-standardize' : `--${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
+      throw new ParagradError('PARAGRAD_OPTION', `${option} is no option here: ${folder} is encoded already, so give it to prepare`, {
+        place: { option },
+      });
+    }
+  return { ...options, ...manifest.options };
+}
+
+/** What the options say to the encoder of a table. @throws PARAGRAD_OPTION when the target is missing */
+export function tableOptions(
+  options: ResolvedOptions,
+  hooks: { readonly signal: AbortSignal | undefined; readonly onProgress: (progress: EncodeProgress) => void },
+): EncodeTableOptions {
+  const { target, model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, maxCategories } =
+    options;
+  if (target === undefined)
+    throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
+  const encoding = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, maxCategories };
+  return { ...choicesOf(options), ...encoding, ...hooks, target };
+}
