@@ -1,5 +1,5 @@
 // What users would install: packs the built project, then publint (does package.json tell the truth?), attw (do the types
-// resolve?), a list of what must be inside and what must not, and a user's project: the README's programs must compile
+// resolve?), a list of what must be inside and what must not, and a user's project: the texts' programs must compile
 // against the package, and the package must load.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,8 @@ const MUST_HAVE = [
   'package.json',
 ];
 const MAY_HAVE = /^(dist\/|README(\.[\w-]+)?\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/;
+/** Texts with programs in TypeScript. */
+const PAGES = ['README.md', 'docs/api.md', 'docs/errors.md'];
 const MAX_PACKED_BYTES = 2 * 1024 * 1024;
 
 const shell = process.platform === 'win32';
@@ -56,12 +58,14 @@ function checkAsUser(tarball) {
   }
   const user = path.join(folder, 'user');
   writeFileSync(path.join(user, 'package.json'), '{ "type": "module" }');
-  const programs = [...readFileSync(path.join(ROOT, 'README.md'), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, text]) => text);
-  for (const [i, text] of programs.entries()) writeFileSync(path.join(user, `readme-${i + 1}.ts`), text);
+  for (const page of PAGES) {
+    const programs = readFileSync(path.join(ROOT, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm);
+    for (const [i, [, text]] of [...programs].entries()) writeFileSync(path.join(user, `${path.basename(page, '.md')}-${i + 1}.ts`), text);
+  }
   const files = readdirSync(user).filter((name) => name.endsWith('.ts'));
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false', '--types', 'node'];
   if (files.length === 0 || !tool('tsc', [...options, ...files], user))
-    problems.push('the README’s programs do not compile against the package');
+    problems.push(`programs in ${PAGES.join(', ')} do not compile against the package`);
   const load =
     'const { train, predict, loadModel } = await import("paragrad"); if (![train, predict, loadModel].every((f) => typeof f === "function")) process.exit(1)';
   if (spawnSync(process.execPath, ['--input-type=module', '-e', load], { cwd: user, stdio: 'inherit' }).status !== 0)

@@ -4,9 +4,15 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const PAGES = [...readdirSync(ROOT), ...readdirSync(join(ROOT, 'docs')).map((name) => join('docs', name))].filter((name) =>
-  name.endsWith('.md'),
-);
+/** Pages in both languages, English first. */
+const PAIRS: [english: string, chinese: string][] = [
+  ['README.md', 'README.zh-CN.md'],
+  ...readdirSync(join(ROOT, 'docs/zh-CN')).map((name): [string, string] => [join('docs', name), join('docs/zh-CN', name)]),
+];
+const inFolder = (folder: string): string[] => readdirSync(join(ROOT, folder)).map((name) => join(folder, name));
+const PAGES = ['.', 'docs', 'docs/zh-CN', 'examples'].flatMap(inFolder).filter((name) => name.endsWith('.md'));
+/** English pages that have options of the command line in them. */
+const WITH_OPTIONS = ['README.md', 'docs/numerics.md', 'docs/errors.md', 'docs/tutorial.md', 'docs/concepts.md', 'docs/api.md'];
 
 const withoutCode = (text: string): string => text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
 const codeBlocks = (text: string): string[] => text.match(/^```[\s\S]*?^```/gm) ?? [];
@@ -22,25 +28,37 @@ const slugOf = (heading: string): string =>
 const slugsOf = (page: string): string[] =>
   (withoutCode(read(page)).match(/^#+ .*$/gm) ?? []).map((line) => slugOf(line.replace(/^#+ /, '')));
 
-describe('README in two languages', () => {
-  const [english, chinese] = ['README.md', 'README.zh-CN.md'].map(read) as [string, string];
-
-  it('has the same code and commands', () => {
-    expect(codeBlocks(chinese)).toEqual(codeBlocks(english));
+/** Files that a page links to, those of the other language standing for the English ones. */
+const linksOf = (page: string): string[] =>
+  [...withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => {
+    const [path] = (target as string).split('#') as [string];
+    if (/^[a-z]+:/.test(path)) return target as string;
+    return (path === '' ? page : join(dirname(page), path)).replace('.zh-CN.md', '.md').replace('docs/zh-CN/', 'docs/');
   });
 
-  it('has the same sections, links, options and list items', () => {
-    expect(headings(chinese)).toEqual(headings(english));
-    const links = (text: string): string[] =>
-      [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target as string).filter((target) => !target.startsWith('README'));
-    expect(links(chinese)).toEqual(links(english));
-    const options = (text: string): string[] => [...new Set(text.match(/--[a-z][a-z0-9-]+/g))];
-    expect(options(chinese)).toEqual(options(english));
-    const count = (text: string, pattern: RegExp): number => (text.match(pattern) ?? []).length;
-    for (const pattern of [/^\* /gm, /^\| /gm]) expect(count(chinese, pattern)).toBe(count(english, pattern));
+describe('two languages', () => {
+  it('are there for what teaches', () => {
+    expect(PAIRS.map(([english]) => english)).toEqual(expect.arrayContaining(['docs/tutorial.md', 'docs/concepts.md', 'docs/api.md']));
   });
 
-  it('names scripts that are there', () => {
+  describe.each(PAIRS)('%s and %s', (english, chinese) => {
+    it('have the same code, commands and formulas', () => {
+      expect(codeBlocks(read(chinese))).toEqual(codeBlocks(read(english)));
+    });
+
+    it('have the same sections, links, options, list items and table rows', () => {
+      expect(headings(read(chinese))).toEqual(headings(read(english)));
+      expect(linksOf(chinese)).toEqual(linksOf(english));
+      const options = (page: string): string[] => [...new Set(read(page).match(/--[a-z][a-z0-9-]+/g))];
+      expect(options(chinese)).toEqual(options(english));
+      const count = (page: string, pattern: RegExp): number => (read(page).match(pattern) ?? []).length;
+      for (const pattern of [/^\* /gm, /^\d+\. /gm, /^\| /gm]) expect(count(chinese, pattern)).toBe(count(english, pattern));
+    });
+  });
+});
+
+describe('scripts', () => {
+  it('that texts name are there', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     for (const page of PAGES)
       for (const [, script] of read(page).matchAll(/npm run ([a-z:]+)/g))
@@ -52,7 +70,7 @@ describe('options', () => {
   it('that texts name are options of the command line', () => {
     const cli = readdirSync(join(ROOT, 'src/cli'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
     const sources = cli.map((name) => read(join('src/cli', name))).join('\n');
-    for (const page of ['README.md', 'docs/numerics.md', 'docs/errors.md'])
+    for (const page of WITH_OPTIONS)
       for (const [, option] of read(page)
         .replace(/^```sh[\s\S]*?^```/gm, '')
         .matchAll(/`(--[a-z][a-z0-9-]*)/g))
