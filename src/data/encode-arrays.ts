@@ -12,9 +12,9 @@ import {
   SOURCE,
   useOfBlock,
 } from './arrays.ts';
-import { memoryLimitBytes } from './limits.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, layoutsOf } from './encoded.ts';
 import { encodedWidth } from './encoder.ts';
+import { memoryLimitBytes } from './limits.ts';
 import { RunningTree } from './running-tree.ts';
 import { checkFraction, type Split, VALIDATION } from './split.ts';
 import { type Moments, mergeMoments, momentsOf } from './statistics.ts';
@@ -56,19 +56,19 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
   const members = membersOf(given, split);
   const source = sharedSource(given, target);
   const moments = await momentsByTree(source, split, workers, options);
-  checkTraining(moments === undefined ? 0 : members.training.length, given.rows, SOURCE);
+  const trainingRows = members.training?.length ?? given.rows;
+  checkTraining(moments === undefined ? 0 : trainingRows, given.rows, SOURCE);
   const { encoder, schema, encoding } = fitArrays(source, moments as ArrayMoments, options.standardize ?? true);
-  const layouts = layoutsOf(members.training.length, members.validation.length, encodedWidth(encoder), options);
+  const layouts = layoutsOf(trainingRows, members.validation.length, encodedWidth(encoder), options);
   checkMemory(layouts, memoryLimitBytes());
   const segment = options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes };
   const store = allocateStore(layouts.training, layouts.validation, { offsets: given.offset !== undefined, ...segment });
-  const all = members.validation.length === 0;
   const shuffleSeed = (options.shuffle ?? 'windows') === 'windows' ? split.seed : undefined;
   const base = { kind: 'pack' as const, source, encoding, store, chunkBegin: 0 };
   const training: PackTask = {
     ...base,
     set: 'training',
-    members: all ? undefined : members.training,
+    members: members.training,
     shuffleSeed,
     chunkEnd: layouts.training.chunks,
   };
@@ -92,7 +92,7 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
     counts: {
       rows: given.rows,
       withoutTarget: 0,
-      training: members.training.length,
+      training: trainingRows,
       validation: members.validation.length,
       missingValues: 0,
       unseenCategories: 0,
@@ -116,11 +116,12 @@ function targetOf(source: ArraySource, options: EncodeArraysOptions): TargetEnco
   return chooseTarget('y', probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
 }
 
-/** Source rows of both sets, ascending, in shared memory. */
-function membersOf(source: ArraySource, split: Split): { training: Uint32Array; validation: Uint32Array } {
+/** Source rows of both sets, ascending, in shared memory; no lists where all rows are training rows. */
+function membersOf(source: ArraySource, split: Split): { training: Uint32Array | undefined; validation: Uint32Array } {
+  if (split.fraction === 0) return { training: undefined, validation: new Uint32Array(0) };
   const rows = {
     training: newShared(Uint32Array, source.rows),
-    validation: newShared(Uint32Array, split.fraction === 0 ? 0 : source.rows),
+    validation: newShared(Uint32Array, source.rows),
   };
   let training = 0;
   let validation = 0;
@@ -150,7 +151,9 @@ function newShared<T extends Uint32Array | Float64Array>(
 /** The source with its target as y is stored; row arrays in shared memory, so that tasks carry no copies of them. */
 function sharedSource(source: ArraySource, target: TargetEncoder): ArraySource {
   const y = newShared(Float64Array, source.rows);
-  fillTarget(target, { kind: 'number', values: new Float64Array(source.y), missing: undefined }, source.rows, y);
+  // Numbers are stored as they are; only classes are looked up.
+  if (target.kind === 'number') y.set(source.y);
+  else fillTarget(target, { kind: 'number', values: new Float64Array(source.y), missing: undefined }, source.rows, y);
   const share = (values: Float64Array | undefined): Float64Array | undefined => {
     if (values === undefined) return undefined;
     const shared = newShared(Float64Array, source.rows);
