@@ -16,6 +16,9 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     train: async (file, flags) => {
       exitCode = await (await import('./commands/train.ts')).trainCommand(file, flags, terminal);
     },
+    prepare: async (file, flags) => {
+      exitCode = await (await import('./commands/prepare.ts')).prepareCommand(file, flags, terminal);
+    },
     predict: async (model, file, flags) => {
       exitCode = await (await import('./commands/predict.ts')).predictCommand(model, file, flags, terminal);
     },

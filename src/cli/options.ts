@@ -35,6 +35,26 @@ export function parseDuration(flag: string, text: string): number {
   return parts.reduce((sum, [, value, unit]) => sum + Number(value) * (SECONDS[unit as string] as number), 0);
 }
 
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  tib: 1024 ** 4,
+};
+
+/** Bytes: 1GiB, 512MiB, 2.5GB, 1e9. @throws PARAGRAD_OPTION */
+export function parseBytes(flag: string, text: string): number {
+  const what = 'an amount of memory such as 512MiB or 4GiB';
+  const [, value = '', unit = 'b'] = /^(.*?)\s*([kmgt]?i?b)?$/iu.exec(text) ?? [];
+  const bytes = parseNumber(flag, value, what) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
+  if (!(bytes > 0)) throw wrong(flag, text, what);
+  return Math.floor(bytes);
+}
+
 /** Options that may be repeated, one name each: a column's name may contain a comma. */
 export function collect(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), text];

@@ -1,9 +1,15 @@
 import { Command, Option } from 'commander';
+import type { PrepareOptions } from '../run/prepare.ts';
 import type { TrainOptions } from '../run/types.ts';
-import { collect, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
+import { collect, parseBytes, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
 
 export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'signal' | 'onEvent'> & {
   readonly timeLimit?: number;
+  readonly json?: boolean;
+};
+export type PrepareFlags = Omit<PrepareOptions, 'out' | 'signal' | 'onEvent' | 'memoryBytes' | 'shardBytes'> & {
+  readonly out?: string;
+  readonly memory?: number;
   readonly json?: boolean;
 };
 export interface PredictFlags {
@@ -36,6 +42,7 @@ export interface InspectFlags
     | 'standardize'
   > {
   readonly encoded?: string;
+  readonly verify?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -43,6 +50,7 @@ export interface InspectFlags
 /** What the commands do; each is loaded when it is called, so that `--help` need not wait for it. */
 export interface Handlers {
   train(file: string, flags: TrainFlags): Promise<void>;
+  prepare(file: string, flags: PrepareFlags): Promise<void>;
   predict(model: string, file: string, flags: PredictFlags): Promise<void>;
   evaluate(model: string, file: string, flags: EvaluateFlags): Promise<void>;
   inspect(path: string, flags: InspectFlags): Promise<void>;
@@ -80,6 +88,12 @@ const SPLIT = (): Option[] => [
   option('--validation-fraction <number>', 'part of the rows that is kept from training, to test the model (default 0.2)', parseNumber),
   option('--seed <count>', 'decides the split and the order of rows (default 0)', parseCount),
 ];
+const SHUFFLE = (): Option =>
+  option('--shuffle <windows|none>', 'mix rows inside each chunk, so that a sorted file does no harm (default windows)');
+const LAYOUT = (): Option[] => [
+  option('--chunk-rows <count>', 'rows that are summed as a unit, a multiple of 16 (default: 4 MiB)', parseCount),
+  option('--block-columns <count>', 'columns that are multiplied as a unit (default: an eighth)', parseCount),
+];
 const JSON_OPTION = (): Option => option('--json', 'print one JSON object, for programs');
 const DTYPE = (): Option => option('--dtype <f32|f64>', 'storage of the encoded features (default f32)');
 const HELP = (): Option => new Option('-h, --help', 'show this help');
@@ -91,16 +105,19 @@ const THRESHOLD = (): Option =>
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
 
 function addTrain(program: Command, handlers: Handlers): void {
-  const train = program.command('train').argument('<file>', 'CSV (also .gz) or Parquet').summary('train a model from a table');
+  const train = program
+    .command('train')
+    .argument('<file>', 'CSV (also .gz), Parquet, or a dataset folder')
+    .summary('train a model from a table');
   train.description('Trains a linear or logistic model from a table, and saves it in a folder.');
   group(
     train,
     'Data:',
-    option('--target <column>', 'the column to predict (needed)'),
+    option('--target <column>', 'the column to predict (needed, but for a dataset folder)'),
     ...COLUMNS(),
     POSITIVE(),
     ...SPLIT(),
-    option('--shuffle <windows|none>', 'mix rows inside each chunk, so that a sorted file does no harm (default windows)'),
+    SHUFFLE(),
   );
   group(
     train,
@@ -131,8 +148,7 @@ function addTrain(program: Command, handlers: Handlers): void {
     train,
     'Numbers (these decide the bits):',
     DTYPE(),
-    option('--chunk-rows <count>', 'rows that are summed as a unit, a multiple of 16 (default: 4 MiB)', parseCount),
-    option('--block-columns <count>', 'columns that are multiplied as a unit (default: an eighth)', parseCount),
+    ...LAYOUT(),
     option('--kernels <wasm|reference>', 'reference: slow, in plain JavaScript').hideHelp(),
   );
   group(
@@ -152,6 +168,33 @@ function addTrain(program: Command, handlers: Handlers): void {
     'paragrad train houses.csv --target price --workers 2 --explain',
   );
   train.action((file: string, flags: TrainFlags) => handlers.train(file, flags));
+}
+
+function addPrepare(program: Command, handlers: Handlers): void {
+  const prepare = program.command('prepare').summary('encode a table into a dataset folder, to train on it again and again');
+  prepare.argument('<file>', 'CSV (also .gz) or Parquet');
+  prepare.description(
+    'Encodes a table once, in little memory, into a folder that train reads at the speed of the disk: the same bits as training on the table.',
+  );
+  group(prepare, 'Data:', option('--target <column>', 'the column to predict (needed)'), ...COLUMNS(), POSITIVE(), ...SPLIT(), SHUFFLE());
+  group(prepare, 'Encoding:', MODEL(), STANDARDIZE());
+  group(prepare, 'Numbers (these decide the bits):', DTYPE(), ...LAYOUT());
+  group(
+    prepare,
+    'Output:',
+    option('--out <folder>', 'where the dataset is saved (needed)'),
+    option('--force', 'replace the folder where it exists'),
+    option('--memory <size>', 'stay below this much memory, such as 1GiB (default: what there is)', parseBytes),
+    JSON_OPTION(),
+  );
+  prepare.addHelpOption(HELP().helpGroup('Output:'));
+  examples(
+    prepare,
+    'paragrad prepare houses.csv --target price --out dataset',
+    'paragrad prepare clicks.csv --target clicked --dtype f64 --memory 1GiB --out clicks-dataset',
+    'paragrad train dataset --out dataset-model',
+  );
+  prepare.action((file: string, flags: PrepareFlags) => handlers.prepare(file, flags));
 }
 
 function addPredict(program: Command, handlers: Handlers): void {
@@ -195,9 +238,9 @@ function addEvaluate(program: Command, handlers: Handlers): void {
 }
 
 function addInspect(program: Command, handlers: Handlers): void {
-  const inspect = program.command('inspect').summary('show what is in a table, or in a trained model');
-  inspect.argument('<path>', 'CSV (also .gz) or Parquet file, or a model folder');
-  inspect.description('Shows the columns of a table and their statistics, or the summary of a trained model.');
+  const inspect = program.command('inspect').summary('show what is in a table, a dataset folder or a trained model');
+  inspect.argument('<path>', 'CSV (also .gz) or Parquet file, or a folder of a dataset or a model');
+  inspect.description('Shows the columns of a table and their statistics, or the summary of a dataset or a trained model.');
   group(inspect, 'Data:', option('--target <column>', 'the column to predict'), ...COLUMNS());
   group(
     inspect,
@@ -209,6 +252,7 @@ function addInspect(program: Command, handlers: Handlers): void {
     option('--dtype <f32|f64>', 'precision of the encoded features (default f64)'),
     ...SPLIT(),
   );
+  group(inspect, 'Datasets:', option('--verify', 'read all of a dataset folder and check every checksum'));
   group(inspect, 'Output:', option('--force', 'replace the file where it exists'), JSON_OPTION());
   inspect.addHelpOption(HELP().helpGroup('Output:'));
   examples(
@@ -216,6 +260,7 @@ function addInspect(program: Command, handlers: Handlers): void {
     'paragrad inspect houses.csv',
     'paragrad inspect houses.csv --target price --encoded encoded.parquet',
     'paragrad inspect model',
+    'paragrad inspect dataset --verify',
   );
   inspect.action((path: string, flags: InspectFlags) => handlers.inspect(path, flags));
 }
@@ -240,6 +285,7 @@ export function createProgram(version: string, handlers: Handlers): Command {
     .helpCommand(false)
     .exitOverride();
   addTrain(program, handlers);
+  addPrepare(program, handlers);
   addPredict(program, handlers);
   addEvaluate(program, handlers);
   addInspect(program, handlers);

@@ -1,9 +1,13 @@
+import type { Facts, Manifest } from '../data/dataset/format.ts';
+import { type DatasetCheck, verifyDataset } from '../data/dataset/load.ts';
 import { type Dataset, isDataset, openDataset } from '../data/dataset/read.ts';
 import type { EncodeTableOptions } from '../data/encode.ts';
 import type { EncodeProgress } from '../data/encoded.ts';
 import { ParagradError } from '../errors.ts';
-import { choicesOf, type ResolvedOptions } from './options.ts';
-import type { TrainOptions } from './types.ts';
+import type { Layout } from '../partition/layout.ts';
+import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
+import { schemaSummary } from './summary.ts';
+import type { SchemaSummary, TrainOptions } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /** Options that say what becomes of the source: `prepare` takes them, and a dataset has them inside. */
@@ -39,7 +43,7 @@ export async function datasetAt(path: string): Promise<Dataset | undefined> {
   return (await isDataset(path)) ? openDataset(path, NUMERICS_VERSION) : undefined;
 }
 
-/** The target of the dataset in a folder; undefined when the path is none. @throws what `datasetAt` does */
+/** Name of the target of the dataset in a folder; undefined when the path is none. @throws what `datasetAt` does */
 export async function datasetTarget(path: string): Promise<string | undefined> {
   return (await datasetAt(path))?.manifest.target.name;
 }
@@ -51,7 +55,8 @@ export async function datasetTarget(path: string): Promise<string | undefined> {
  */
 export function withDataset<Options extends TrainOptions>(options: Options, { folder, manifest }: Dataset): Options {
   for (const name of ENCODING_OPTIONS)
-    if (options[name] !== undefined) {
+    // The command line says `standardize: true` where nobody said anything.
+    if (options[name] !== undefined && !(name === 'standardize' && options.standardize === true)) {
       const option = name === 'standardize' ? '--no-standardize' : `--${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
       throw new ParagradError('PARAGRAD_OPTION', `${option} is no option here: ${folder} is encoded already, so give it to prepare`, {
         place: { option },
@@ -71,4 +76,55 @@ export function tableOptions(
     throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
   const encoding = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, maxCategories };
   return { ...choicesOf(options), ...encoding, ...hooks, target };
+}
+
+/** A dataset in short: what `prepare` and `inspect` show. */
+export interface DatasetSummary {
+  readonly path: string;
+  readonly id: string;
+  readonly schema: SchemaSummary;
+  readonly dtype: Layout['dtype'];
+  readonly chunkRows: number;
+  readonly chunks: number;
+  readonly shards: number;
+  /** Of all shards. */
+  readonly bytes: number;
+}
+
+/** What a dataset is, in short. */
+export function summaryOfDataset(
+  manifest: Pick<Manifest, keyof Facts | 'id' | 'layouts' | 'shards'>,
+  options: Pick<ResolvedOptions, 'target' | 'model' | 'id'>,
+): Omit<DatasetSummary, 'path'> {
+  const { layouts, shards, id } = manifest;
+  return {
+    id,
+    schema: schemaSummary(manifest, options),
+    dtype: layouts.training.dtype,
+    chunkRows: layouts.training.chunkRows,
+    chunks: layouts.training.chunks + layouts.validation.chunks,
+    shards: shards.length,
+    bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
+  };
+}
+
+export interface DatasetDescription extends DatasetSummary {
+  /** What was read again and is as it was written; null when nobody asked. */
+  readonly verified: DatasetCheck | null;
+}
+
+/**
+ * The summary of a dataset folder; with `verify`, every checksum and all counts are checked, in little memory.
+ *
+ * @throws PARAGRAD_DATASET_FOLDER, PARAGRAD_DATASET_FILE, PARAGRAD_DATASET_MIXED, PARAGRAD_DATASET_VERSION
+ */
+export async function inspectDataset(
+  path: string,
+  options: { readonly verify?: boolean; readonly signal?: AbortSignal; readonly onRows?: (rows: number) => void } = {},
+): Promise<DatasetDescription> {
+  const dataset = await openDataset(path, NUMERICS_VERSION);
+  const { signal, onRows } = options;
+  const verified = options.verify === true ? await verifyDataset(dataset, { signal, onRows }) : null;
+  const remembered = withDataset<TrainOptions>({}, dataset);
+  return { path, ...summaryOfDataset(dataset.manifest, resolveOptions(remembered)), verified };
 }

@@ -1,6 +1,6 @@
 import type { ArraySource } from '../data/arrays.ts';
 import { copyChunks } from '../data/dataset/copy.ts';
-import type { Facts, Manifest, RowArrays, SetName } from '../data/dataset/format.ts';
+import type { Facts, RowArrays, SetName } from '../data/dataset/format.ts';
 import { DatasetWriter } from '../data/dataset/write.ts';
 import { duckMemoryBytes } from '../data/duckdb.ts';
 import { fitTable } from '../data/encode.ts';
@@ -10,11 +10,10 @@ import { openTable } from '../data/open-table.ts';
 import { INGEST_ROWS } from '../data/table.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
-import { type EncodingOption, encodingOptionsOf, tableOptions } from './dataset.ts';
+import { type DatasetSummary, type EncodingOption, encodingOptionsOf, summaryOfDataset, tableOptions } from './dataset.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { NewFolder } from './run-folder.ts';
-import { schemaSummary } from './summary.ts';
-import type { RunEvent, SchemaSummary, TrainOptions } from './types.ts';
+import type { RunEvent, TrainOptions } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'force' | 'signal' | 'onEvent'> {
@@ -26,16 +25,7 @@ export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'for
   readonly shardBytes?: number | undefined;
 }
 
-export interface PrepareSummary {
-  readonly path: string;
-  readonly id: string;
-  readonly schema: SchemaSummary;
-  readonly dtype: Layout['dtype'];
-  readonly chunkRows: number;
-  readonly chunks: number;
-  readonly shards: number;
-  /** Of all shards. */
-  readonly bytes: number;
+export interface PrepareSummary extends DatasetSummary {
   readonly seconds: { readonly total: number; readonly read: number; readonly encode: number };
 }
 
@@ -58,7 +48,7 @@ export async function prepare(source: string | ArraySource, options: PrepareOpti
   try {
     const made = await folder.fill((path) => write(path, source, resolved, { memoryBytes, shardBytes, signal, onProgress }));
     await folder.commit();
-    return { path: out, ...made, seconds: { ...made.seconds, total: (performance.now() - began) / 1000 } };
+    return { ...made, path: out, seconds: { ...made.seconds, total: (performance.now() - began) / 1000 } };
   } catch (error) {
     await folder.discard();
     throw error;
@@ -141,21 +131,4 @@ function checkBudget(columns: number, memoryBytes: number | undefined): void {
     `--memory ${MiB(memoryBytes)} does not suffice for ${columns} columns: about ${MiB(needed)} are needed; leave columns out with --drop, or give more`,
     { place: { option: '--memory' } },
   );
-}
-
-/** What a dataset is, in short. */
-export function summaryOfDataset(
-  manifest: Pick<Manifest, keyof Facts | 'id' | 'layouts' | 'shards'>,
-  options: Pick<ResolvedOptions, 'target' | 'model' | 'id'>,
-): Omit<PrepareSummary, 'path' | 'seconds'> {
-  const { layouts, shards, id } = manifest;
-  return {
-    id,
-    schema: schemaSummary(manifest, options),
-    dtype: layouts.training.dtype,
-    chunkRows: layouts.training.chunkRows,
-    chunks: layouts.training.chunks + layouts.validation.chunks,
-    shards: shards.length,
-    bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
-  };
 }

@@ -15,7 +15,7 @@ const CLICKS = [
   ...Array.from({ length: 80 }, (_, i) => `${20 + (i % 40)},${'ab'[i % 2]},${(i * 7) % 11 > 5 ? 'yes' : 'no'}`),
 ];
 
-const COMMANDS = ['train', 'predict', 'evaluate', 'inspect'];
+const COMMANDS = ['prepare', 'train', 'predict', 'evaluate', 'inspect'];
 
 const before = process.cwd();
 let folder: string;

@@ -5,7 +5,7 @@ import { createProgram } from '../../src/cli/program.ts';
 /** The page of the command line, made from the definitions of its commands. */
 export function commandLinePage(): string {
   const nothing = async (): Promise<void> => undefined;
-  const program = createProgram('', { train: nothing, predict: nothing, evaluate: nothing, inspect: nothing });
+  const program = createProgram('', { train: nothing, prepare: nothing, predict: nothing, evaluate: nothing, inspect: nothing });
   const intro = readFileSync(new URL('./cli-intro.md', import.meta.url), 'utf8');
   const commands = program.commands.filter((command) => command.name() !== 'help');
   return `${[intro.trimEnd(), ...commands.map(sectionOf)].join('\n\n')}\n`;

@@ -1,4 +1,6 @@
 import { statSync } from 'node:fs';
+import { ParagradError } from '../../errors.ts';
+import { datasetResult } from '../format/dataset-result.ts';
 import { inspectResult } from '../format/inspect-result.ts';
 import { json } from '../format/json.ts';
 import { modelResult } from '../format/train-result.ts';
@@ -8,10 +10,14 @@ import { LiveProgress } from '../progress.ts';
 import { type Terminal, textWidth } from '../terminal.ts';
 import { checkFree } from './files.ts';
 
-/** `paragrad inspect`: a folder is a model, anything else is data. @returns the exit code */
+/** `paragrad inspect`: a folder is a dataset or a model, anything else is data. @returns the exit code */
 export async function inspectCommand(path: string, flags: InspectFlags, terminal: Terminal): Promise<number> {
-  const { json: asJson = false, force, ...options } = flags;
+  const { json: asJson = false, force, verify = false, ...options } = flags;
   const { out } = terminal;
+  const { isDataset } = await import('../../data/dataset/read.ts');
+  if (await isDataset(path)) return inspectDatasetCommand(path, flags, terminal);
+  if (verify)
+    throw new ParagradError('PARAGRAD_OPTION', `--verify is for dataset folders, and ${path} is none`, { place: { option: '--verify' } });
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     const { loadModel } = await import('../../run/model-folder.ts');
     const { summary } = await loadModel(path);
@@ -28,6 +34,24 @@ export async function inspectCommand(path: string, flags: InspectFlags, terminal
     );
     progress.end();
     await out.write(asJson ? json(description) : `${inspectResult(description, out.style, textWidth(out))}\n`);
+    return 0;
+  } finally {
+    progress.end();
+  }
+}
+
+async function inspectDatasetCommand(path: string, flags: InspectFlags, terminal: Terminal): Promise<number> {
+  const { json: asJson = false, verify = false } = flags;
+  const { out } = terminal;
+  const progress = new LiveProgress(terminal);
+  try {
+    const { inspectDataset } = await import('../../run/dataset.ts');
+    const description = await interruptible(
+      (signal) => inspectDataset(path, { verify, signal, onRows: (rows) => progress.rows(rows) }),
+      () => progress.note('interrupted'),
+    );
+    progress.end();
+    await out.write(asJson ? json(description) : `${datasetResult(description, out.style)}\n`);
     return 0;
   } finally {
     progress.end();

@@ -15,7 +15,8 @@ import type { Terminal } from '../terminal.ts';
 /** `paragrad train`. @returns the exit code */
 export async function trainCommand(file: string, flags: TrainFlags, terminal: Terminal): Promise<number> {
   const { json: asJson = false, timeLimit, ...options } = flags;
-  const { target } = flags;
+  const { datasetTarget } = await import('../../run/dataset.ts');
+  const target = (await datasetTarget(file)) ?? flags.target;
   if (target === undefined)
     throw new ParagradError(
       'PARAGRAD_USAGE',
