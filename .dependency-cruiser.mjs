@@ -64,7 +64,6 @@ const NODE_MODULES = [
 const PACKAGES = [
   ['@duckdb', ['data'], 'DuckDB is 60 MB and native: only data/ reads tables, and imports it lazily.'],
   ['commander', ['cli'], 'Only the command line has arguments to parse.'],
-  ['zod', ['data', 'run', 'cli'], 'Unchecked data come in through files and options; behind that, types are enough.'],
 ];
 
 const layer = (names) => `^src/(${names.join('|')})(/|\\.ts$)`;

@@ -1,6 +1,5 @@
 import { ParagradError } from '../errors.ts';
 import type { KernelLoss } from '../kernels/kernels.ts';
-import type { TotalsSums } from '../update/pass.ts';
 import { linear } from './linear.ts';
 import { logistic } from './logistic.ts';
 
@@ -18,7 +17,7 @@ export interface Model {
   /** What the target must be: any number, or two classes as 0 and 1. */
   readonly target: 'number' | 'classes';
   /** Intercept of the model without features and offsets: the optimum of the objective at w = 0. */
-  nullIntercept(totals: Pick<TotalsSums, 'v' | 'vy' | 'vOffset'>): { intercept: number; note?: string };
+  nullIntercept(totals: { v: number; vy: number; vOffset: number }): { intercept: number; note?: string };
   /** Expected target at z: the value itself, or the probability of the positive class. */
   predict(z: number): number;
 }

@@ -41,9 +41,8 @@ const BROKEN: readonly Case[] = [
   { rule: 'node-others', from: 'src/run/f.ts', to: 'node:vm' },
   { rule: 'pure', from: 'src/partition/c.ts', to: 'node:os' },
   { rule: 'pure', from: 'src/update/c.ts', to: 'node:timers' },
-  { rule: 'package-duckdb', from: 'src/run/g.ts', to: '@duckdb/node-api' },
+  { rule: 'package-duckdb', from: 'src/run/g.ts', to: '@duckdb/node-bindings' },
   { rule: 'package-commander', from: 'src/run/h.ts', to: 'commander' },
-  { rule: 'package-zod', from: 'src/models/c.ts', to: 'zod' },
   { rule: 'packages-others', from: 'src/data/c.ts', to: 'vitest' },
   { rule: 'bytes-not-models', from: 'src/communicate/e.ts', to: '../models/model.ts' },
   { rule: 'worker-without-packages', from: 'src/engines/worker/a.ts', to: '../../data/duckdb.ts' },
@@ -59,7 +58,7 @@ const ALLOWED: readonly Case[] = [
   { rule: undefined, from: 'src/strategies/ok2.ts', to: '../update/registry.ts' },
   { rule: undefined, from: 'src/engines/ok.ts', to: '../communicate/shared/memory.ts' },
   { rule: undefined, from: 'src/engines/ok2.ts', to: 'node:worker_threads' },
-  { rule: undefined, from: 'src/data/duckdb.ts', to: '@duckdb/node-api' },
+  { rule: undefined, from: 'src/data/duckdb.ts', to: '@duckdb/node-bindings' },
   { rule: undefined, from: 'src/models/linear.ts', to: './model.ts' },
   { rule: undefined, from: 'src/run/types.ts', to: './contract.ts' },
   { rule: undefined, from: 'src/cli/ok.ts', to: '../run/train.ts' },
@@ -79,7 +78,7 @@ function write(path: string, text: string): void {
 beforeAll(() => {
   write('tsconfig.json', '{ "compilerOptions": { "module": "nodenext", "allowImportingTsExtensions": true, "noEmit": true } }');
   write('src/orphan.ts', 'export const alone = 1;\n');
-  for (const name of ['@duckdb/node-api', 'commander', 'zod', 'vitest']) {
+  for (const name of ['@duckdb/node-bindings', 'commander', 'vitest']) {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', type: 'module', exports: './index.js' }));
     write(`node_modules/${name}/index.js`, 'export const x = 1;\n');
   }
