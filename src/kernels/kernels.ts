@@ -68,22 +68,65 @@ export interface Kernels {
   flush(columns: number, accumulators: number, sums: number): void;
 
   /** dots, derivative and update of a run in one reading of x: the same bits. `scratch`: panels × P × sizeof(T) bytes, twice. */
-  gradient(loss: KernelLoss, run: PanelRun, w: number, b: number, rows: RowPointers, scratch: number, lanes: number, accumulators: number, sums: number): void;
+  gradient(
+    loss: KernelLoss,
+    run: PanelRun,
+    w: number,
+    b: number,
+    rows: RowPointers,
+    scratch: number,
+    lanes: number,
+    accumulators: number,
+    sums: number,
+  ): void;
 
   /**
    * Curvature × vector, from dots of the weights and of the direction (T): q = f64(qDot) + pB, e = (v·c)·q, r = T(e).
    * Adds e and e·q to 2 row scalars. For `squared`, zDots is not read.
    */
-  curvature(loss: KernelLoss, panels: number, zDots: number, b: number, qDots: number, pB: number, rows: RowPointers, r: number, lanes: number): void;
+  curvature(
+    loss: KernelLoss,
+    panels: number,
+    zDots: number,
+    b: number,
+    qDots: number,
+    pB: number,
+    rows: RowPointers,
+    r: number,
+    lanes: number,
+  ): void;
 
   /** Both dots, curvature and update in one reading of x: the same bits. For `squared`, w is not read. `scratch`: panels × P × sizeof(T) bytes, three times. */
-  curvatureProduct(loss: KernelLoss, run: PanelRun, w: number, b: number, p: number, pB: number, rows: RowPointers, scratch: number, lanes: number, accumulators: number, sums: number): void;
+  curvatureProduct(
+    loss: KernelLoss,
+    run: PanelRun,
+    w: number,
+    b: number,
+    p: number,
+    pB: number,
+    rows: RowPointers,
+    scratch: number,
+    lanes: number,
+    accumulators: number,
+    sums: number,
+  ): void;
 
   /**
    * Loss along a line: for each of `count` steps t (f64 at `steps`), z(t) = z + t·q, q = f64(qDot) + pB.
    * Adds v·loss and (v·d)·q to 2 row scalars per step (lanes: count × 2 × 8 f64).
    */
-  lossAlong(loss: KernelLoss, panels: number, zDots: number, b: number, qDots: number, pB: number, rows: RowPointers, steps: number, count: number, lanes: number): void;
+  lossAlong(
+    loss: KernelLoss,
+    panels: number,
+    zDots: number,
+    b: number,
+    qDots: number,
+    pB: number,
+    rows: RowPointers,
+    steps: number,
+    count: number,
+    lanes: number,
+  ): void;
 
   /** c[row] (f64) = v·curvature of the loss, +0 where v = 0. Adds it to 1 row scalar. */
   curvatureRows(loss: KernelLoss, panels: number, zDots: number, b: number, rows: RowPointers, c: number, lanes: number): void;

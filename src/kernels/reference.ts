@@ -1,5 +1,5 @@
-import { coverOf } from '../partition/tree.ts';
 import { type Dtype, GROUP_PANELS, panelRows } from '../partition/layout.ts';
+import { coverOf } from '../partition/tree.ts';
 import type { KernelLoss, Kernels, PanelRun, RowPointers } from './kernels.ts';
 import { LANES } from './kernels.ts';
 import { ROW_LOSSES, type RowLoss } from './losses.ts';
@@ -140,14 +140,34 @@ class ReferenceKernels implements Kernels {
     }
   }
 
-  gradient(loss: KernelLoss, run: PanelRun, w: number, b: number, rows: RowPointers, scratch: number, lanes: number, accumulators: number, sums: number): void {
+  gradient(
+    loss: KernelLoss,
+    run: PanelRun,
+    w: number,
+    b: number,
+    rows: RowPointers,
+    scratch: number,
+    lanes: number,
+    accumulators: number,
+    sums: number,
+  ): void {
     const r = scratch + run.panels * this.#P * this.#bytes;
     this.dots(run, w, scratch);
     this.derivative(loss, run.panels, scratch, b, rows, r, lanes);
     this.update(run, r, accumulators, sums);
   }
 
-  curvature(loss: KernelLoss, panels: number, zDots: number, b: number, qDots: number, pB: number, rows: RowPointers, r: number, lanes: number): void {
+  curvature(
+    loss: KernelLoss,
+    panels: number,
+    zDots: number,
+    b: number,
+    qDots: number,
+    pB: number,
+    rows: RowPointers,
+    r: number,
+    lanes: number,
+  ): void {
     const rowLoss = ROW_LOSSES[loss];
     const out = this.#t(r, panels * this.#P);
     const direction = this.#t(qDots, panels * this.#P);
@@ -162,7 +182,19 @@ class ReferenceKernels implements Kernels {
     });
   }
 
-  curvatureProduct(loss: KernelLoss, run: PanelRun, w: number, b: number, p: number, pB: number, rows: RowPointers, scratch: number, lanes: number, accumulators: number, sums: number): void {
+  curvatureProduct(
+    loss: KernelLoss,
+    run: PanelRun,
+    w: number,
+    b: number,
+    p: number,
+    pB: number,
+    rows: RowPointers,
+    scratch: number,
+    lanes: number,
+    accumulators: number,
+    sums: number,
+  ): void {
     const bytes = run.panels * this.#P * this.#bytes;
     if (loss !== 'squared') this.dots(run, w, scratch);
     this.dots(run, p, scratch + bytes);
@@ -170,7 +202,18 @@ class ReferenceKernels implements Kernels {
     this.update(run, scratch + 2 * bytes, accumulators, sums);
   }
 
-  lossAlong(loss: KernelLoss, panels: number, zDots: number, b: number, qDots: number, pB: number, rows: RowPointers, steps: number, count: number, lanes: number): void {
+  lossAlong(
+    loss: KernelLoss,
+    panels: number,
+    zDots: number,
+    b: number,
+    qDots: number,
+    pB: number,
+    rows: RowPointers,
+    steps: number,
+    count: number,
+    lanes: number,
+  ): void {
     const rowLoss = ROW_LOSSES[loss];
     const direction = this.#t(qDots, panels * this.#P);
     const ts = this.#f64(steps, count);
