@@ -1,17 +1,14 @@
 import { assert } from '../errors.ts';
-import { type LargestCurvature, largestCurvature, refined } from './curvature-estimate.ts';
 import { diverged, isRunaway } from './divergence.ts';
 import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
-import { curvatureOf, nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
+import { nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
-import type { CurvatureSums, Sums, Vector } from './pass.ts';
+import type { Sums, Vector } from './pass.ts';
+import { beginRate, halvedRate, type Rate, ratePass, refinedRate, sampledRate } from './rate.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
 import { axpy, dot, norm } from './vectors.ts';
 
-/** Most curvature passes that refine the sample's estimate, and the relative change that ends them. */
-const MAX_REFINEMENTS = 4;
-const REFINED = 0.05;
 /** Passes without progress that mean: no more precision is to be had (at this rate). */
 const MAX_IDLE = 50;
 /** Halvings of an automatic rate at one point. */
@@ -25,14 +22,7 @@ export interface GradientDescentState {
   readonly point: Point | undefined;
   readonly gap: number;
   readonly nullLoss: number;
-  /** λmax as far as known: of the sample, then (automatic rate) of all rows. */
-  readonly curvature: LargestCurvature;
-  /** λmax of all rows / λmax of the sample. */
-  readonly correction: number;
-  /** Curvature passes made; as many as it takes with an automatic rate. */
-  readonly refinements: number;
-  /** NaN until it is known. */
-  readonly rate: number;
+  readonly rate: Rate;
   readonly halvings: number;
   readonly best: Best | undefined;
   /** Objective at the last progress, and passes since. */
@@ -63,17 +53,13 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
   }
 
   init(problem: Problem): GradientDescentState {
-    const { learningRate } = this.#options;
     return {
       problem,
       metric: NO_METRIC,
       point: undefined,
       gap: NaN,
       nullLoss: NaN,
-      curvature: { value: NaN, direction: problem.start },
-      correction: 1,
-      refinements: 0,
-      rate: learningRate === 'auto' ? NaN : learningRate,
+      rate: beginRate(problem, this.#options.learningRate),
       halvings: 0,
       best: undefined,
       lowest: NaN,
@@ -94,16 +80,14 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
     const forMetric = this.#keeper.pass(problem, state.metric);
     if (forMetric !== undefined) return { kind: 'pass', pass: forMetric };
     if (point === undefined) return { kind: 'pass', pass: { kind: 'gradient', at: startingPoints(problem) } };
-    if (Number.isNaN(state.rate))
-      return { kind: 'pass', pass: { kind: 'curvature', at: point.vector, direction: state.curvature.direction } };
-    return { kind: 'pass', pass: { kind: 'gradient', at: [trialOf(point, state.rate)] } };
+    return { kind: 'pass', pass: ratePass(state.rate, point) ?? { kind: 'gradient', at: [trialOf(point, state.rate)] } };
   }
 
   absorb(state: GradientDescentState, sums: Sums): GradientDescentState {
     const { problem, point } = state;
     if (this.#keeper.pass(problem, state.metric) !== undefined) return this.#absorbSample(state, sums);
     const counted = { ...state, passes: state.passes + 1 };
-    if (sums.kind === 'curvature') return this.#refine(counted, sums.sums);
+    if (sums.kind === 'curvature') return { ...counted, rate: refinedRate(problem, state.rate, sums.sums) };
     assert(sums.kind === 'gradient', `gradient descent did not ask for a ${sums.kind} pass`);
     if (point !== undefined) return this.#moved(counted, point, pointOf(problem, trialOf(point, state.rate), sums.sums[0]));
     const start = pointOf(problem, problem.start, sums.sums[0]);
@@ -123,26 +107,10 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
     const columns = this.#keeper.columnsOf(problem);
     const metric = this.#keeper.absorb(problem, state.metric, sums);
     if (restored || metric.pending !== undefined || sums.kind !== 'gram') return { ...state, metric };
-    const sampled = largestCurvature(problem, sums.sums, columns);
     const point = state.point as Point;
     const gap = this.#gap({ ...state, metric }, point);
-    return this.#judge({ ...this.#rated({ ...state, metric }, sampled), gap, best: bestOf(point, gap) });
-  }
-
-  /** A new estimate of the sample: an automatic rate follows it. */
-  #rated(state: GradientDescentState, sampled: LargestCurvature): GradientDescentState {
-    const value = sampled.value * state.correction;
-    const follow = this.#options.learningRate === 'auto' && !Number.isNaN(state.rate) && value > 0;
-    return { ...state, curvature: { ...sampled, value }, rate: follow ? 1 / value : state.rate };
-  }
-
-  #refine(state: GradientDescentState, sums: CurvatureSums): GradientDescentState {
-    const { problem, curvature } = state;
-    const better = refined(problem, curvatureOf(problem, curvature.direction, sums).product);
-    const refinements = state.refinements + 1;
-    const settled = Math.abs(better.value - curvature.value) <= REFINED * better.value || refinements >= MAX_REFINEMENTS;
-    const correction = curvature.value > 0 ? (state.correction * better.value) / curvature.value : 1;
-    return { ...state, curvature: better, correction, refinements, rate: settled ? 1 / (better.value || 1) : NaN };
+    const rate = sampledRate(problem, state.rate, sums.sums, columns);
+    return this.#judge({ ...state, metric, rate, gap, best: bestOf(point, gap) });
   }
 
   #gap(state: GradientDescentState, point: Point): number {
@@ -154,11 +122,10 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
   #moved(state: GradientDescentState, from: Point, point: Point): GradientDescentState {
     const { problem, minimum, nullLoss } = state;
     const noise = NOISE[problem.layout.dtype] * Math.abs(minimum);
-    const automatic = this.#options.learningRate === 'auto';
-    if (automatic && !(point.objective <= from.objective + noise)) return this.#halved(state);
+    if (state.rate.automatic && !(point.objective <= from.objective + noise)) return this.#halved(state);
     const rising = point.objective <= minimum + noise ? 0 : state.rising + 1;
     if (isRunaway(problem, { objective: point.objective, gradient: point.gradient, start: Math.max(minimum, nullLoss), rising }))
-      throw diverged(problem, state.rate, state.curvature.value, point.objective);
+      throw diverged(problem, state.rate.value, state.rate.curvature.value, point.objective);
     const gap = this.#gap(state, point);
     const best = state.best as Best;
     const lowered = point.objective < state.lowest && point.objective <= state.lowest - LEAST_PROGRESS[problem.layout.dtype] * nullLoss;
@@ -178,7 +145,7 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
 
   #halved(state: GradientDescentState): GradientDescentState {
     if (state.halvings >= MAX_HALVINGS) return { ...state, done: 'precision reached' };
-    return { ...state, rate: state.rate / 2, correction: state.correction * 2, halvings: state.halvings + 1 };
+    return { ...state, rate: halvedRate(state.rate), halvings: state.halvings + 1 };
   }
 
   #judge(state: GradientDescentState): GradientDescentState {
@@ -211,12 +178,12 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
     const notes = notesOf(problem, state.metric, nullLoss, best.objective);
     if (reason === 'precision reached' && best.gap > FAR * Math.max(0, nullLoss - best.objective))
       notes.push(
-        `gradient descent at the rate ${state.rate} no longer lowers the objective noticeably although the optimum is far: use --learning-rate auto, or --optimizer auto`,
+        `gradient descent at the rate ${state.rate.value} no longer lowers the objective noticeably although the optimum is far: use --learning-rate auto, or --optimizer auto`,
       );
     return { reason, ...best, notes };
   }
 }
 
-function trialOf(point: Point, rate: number): Vector {
-  return axpy(-rate, point.gradient, point.vector);
+function trialOf(point: Point, rate: Rate): Vector {
+  return axpy(-rate.value, point.gradient, point.vector);
 }

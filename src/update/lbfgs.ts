@@ -3,11 +3,11 @@ import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
 import { nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
+import { inverseHessian, LEAST_CURVATURE, type Pair, withPair } from './pairs.ts';
 import type { Sums, Vector } from './pass.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
 import { axpy, dot, norm, scale, subtract } from './vectors.ts';
 
-const MEMORY = 10;
 /** Shorter steps tried along one direction: five halvings, then eighths, down to 2⁻²⁰. */
 const MAX_SHORTER = 10;
 const HALVINGS = 5;
@@ -15,23 +15,13 @@ const HALVINGS = 5;
 const ARMIJO = 1e-4;
 /** Where the objective is lost in noise, the slope must at least not have grown: this × the first slope. */
 const MAX_SLOPE = 0.9998;
-/** A pair is kept if sᵀy is above this × step × |slope|. */
-const LEAST_CURVATURE = 1e-6;
 /**
- * … and yᵀM⁻¹y is below this × sᵀy: more is rounding errors along directions in which M has next to no curvature, and a few
+ * A pair is kept if yᵀM⁻¹y, too, is below this × sᵀy: more is rounding errors along directions in which M has next to no curvature, and a few
  * such pairs blow a direction up without bound.
  */
 const MAX_RATIO = 1e4;
 /** Accepted points in a row without progress that mean: no more precision is to be had. */
 const MAX_STALLS = 4;
-
-/** A step and the change of the gradient that it made. */
-interface Pair {
-  readonly s: Vector;
-  readonly y: Vector;
-  /** sᵀy */
-  readonly product: number;
-}
 
 interface Search {
   readonly direction: Vector;
@@ -188,18 +178,8 @@ export class Lbfgs implements Optimizer<LbfgsState> {
   /** The two loops of L-BFGS around M⁻¹. */
   #inverseHessian(state: LbfgsState, gradient: Vector): Vector {
     const { problem, pairs } = state;
-    const factors: number[] = [];
-    let q = gradient;
-    for (let i = pairs.length - 1; i >= 0; i -= 1) {
-      const { s, y, product } = pairs[i];
-      factors[i] = dot(problem.layout, s, q) / product;
-      q = axpy(-factors[i], y, q);
-    }
-    let r = applyInverse(problem, this.#keeper.metric(problem, state.metric), q);
-    pairs.forEach(({ s, y, product }, i) => {
-      r = axpy(factors[i] - dot(problem.layout, y, r) / product, s, r);
-    });
-    return r;
+    const metric = this.#keeper.metric(problem, state.metric);
+    return inverseHessian(problem.layout, pairs, gradient, (q) => applyInverse(problem, metric, q));
   }
 
   /** Accepts a trial point, or shortens the step. */
@@ -222,7 +202,7 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     const product = dot(problem.layout, s, y);
     const spread = 2 * this.#gap(state, { ...point, gradient: y });
     const kept = product > LEAST_CURVATURE * search.step * Math.abs(search.slope) && spread < MAX_RATIO * product;
-    const pairs = kept ? [...state.pairs.slice(-(MEMORY - 1)), { s, y, product }] : state.pairs;
+    const pairs = kept ? withPair(state.pairs, { s, y, product }) : state.pairs;
     const gap = this.#gap(state, point);
     const best = state.best as Best;
     const lowered = point.objective <= state.lowest - LEAST_PROGRESS[problem.layout.dtype] * nullLoss && point.objective < state.lowest;
