@@ -2,6 +2,7 @@ export type { ArraySource } from './data/arrays.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';
+export { type Generated, type GenerateOptions, generate } from './run/generate/generate.ts';
 export { type ColumnDescription, type DataDescription, type InspectOptions, inspectData } from './run/inspect.ts';
 export type { Confusion, ErrorMeasures, ThresholdMeasures } from './run/measures.ts';
 export type { FittedModel } from './run/model.ts';

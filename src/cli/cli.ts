@@ -28,6 +28,9 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     inspect: async (path, flags) => {
       exitCode = await (await import('./commands/inspect.ts')).inspectCommand(path, flags, terminal);
     },
+    generate: async (flags) => {
+      exitCode = await (await import('./commands/generate.ts')).generateCommand(flags, terminal);
+    },
   });
   const shown: string[] = [];
   dress(program, terminal, shown);

@@ -23,6 +23,18 @@ export interface EvaluateFlags {
   readonly threshold?: number;
   readonly json?: boolean;
 }
+export interface GenerateFlags {
+  readonly rows?: number;
+  readonly columns?: number;
+  readonly model?: 'linear' | 'logistic';
+  readonly condition?: number;
+  readonly noise?: number;
+  readonly seed?: number;
+  readonly out?: string;
+  readonly format?: 'csv' | 'jsonl' | 'parquet';
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
 export interface InspectFlags
   extends Pick<
     TrainOptions,
@@ -54,6 +66,7 @@ export interface Handlers {
   predict(model: string, file: string, flags: PredictFlags): Promise<void>;
   evaluate(model: string, file: string, flags: EvaluateFlags): Promise<void>;
   inspect(path: string, flags: InspectFlags): Promise<void>;
+  generate(flags: GenerateFlags): Promise<void>;
 }
 
 type Parse = (flag: string, text: string) => number | string;
@@ -100,6 +113,7 @@ const HELP = (): Option => new Option('-h, --help', 'show this help');
 const POSITIVE = (): Option => option('--positive <label>', 'class whose probability is predicted (default: the later in byte order)');
 const MODEL = (): Option =>
   option('--model <auto|linear|logistic>', 'auto: logistic for a target of two classes, else linear (default auto)');
+const FORMAT = (): Option => option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)');
 const THRESHOLD = (): Option =>
   option('--threshold <number>', 'probability above which a row is called positive (default 0.5)', parseNumber);
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
@@ -208,7 +222,7 @@ function addPredict(program: Command, handlers: Handlers): void {
     predict,
     'Output:',
     option('--out <file>', 'write a file: .csv, .jsonl or .parquet (default: to the terminal)'),
-    option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)'),
+    FORMAT(),
     option('--force', 'replace the file where it exists'),
     JSON_OPTION(),
   );
@@ -265,6 +279,36 @@ function addInspect(program: Command, handlers: Handlers): void {
   inspect.action((path: string, flags: InspectFlags) => handlers.inspect(path, flags));
 }
 
+function addGenerate(program: Command, handlers: Handlers): void {
+  const generate = program.command('generate').summary('make a table of random numbers with a known model');
+  generate.description('Makes a table of random numbers, x1, x2, … and y, with a known model: the same bytes on every machine.');
+  group(
+    generate,
+    'Table:',
+    option('--rows <count>', 'number of rows (needed)', parseCount),
+    option('--columns <count>', 'number of features (needed)', parseCount),
+    option('--model <linear|logistic>', 'y is a number, or 0 and 1 (default linear)'),
+    option('--condition <number>', 'condition number of the features: 1 is easy, 1e6 hard (default 1)', parseNumber),
+    option('--noise <number>', 'in y, beside a signal of standard deviation 1 (default 0.5)', parseNumber),
+    option('--seed <count>', 'another seed, another table (default 0)', parseCount),
+  );
+  group(
+    generate,
+    'Output:',
+    option('--out <file>', 'file to write: .csv, .jsonl or .parquet (needed)'),
+    FORMAT(),
+    option('--force', 'replace the file where it exists'),
+    JSON_OPTION(),
+  );
+  generate.addHelpOption(HELP().helpGroup('Output:'));
+  examples(
+    generate,
+    'paragrad generate --rows 10000 --columns 20 --out table.parquet',
+    'paragrad generate --rows 1e4 --columns 5 --model logistic --condition 100 --out classes.csv',
+  );
+  generate.action((flags: GenerateFlags) => handlers.generate(flags));
+}
+
 /** `help` and `help train`; a misspelt command gets the same suggestion as anywhere else. */
 function addHelp(program: Command): void {
   const help = program.command('help').argument('[command]').summary('show the help of a command').addHelpOption(HELP().hideHelp());
@@ -289,6 +333,7 @@ export function createProgram(version: string, handlers: Handlers): Command {
   addPredict(program, handlers);
   addEvaluate(program, handlers);
   addInspect(program, handlers);
+  addGenerate(program, handlers);
   addHelp(program);
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');
   return program;

@@ -15,7 +15,7 @@ const CLICKS = [
   ...Array.from({ length: 80 }, (_, i) => `${20 + (i % 40)},${'ab'[i % 2]},${(i * 7) % 11 > 5 ? 'yes' : 'no'}`),
 ];
 
-const COMMANDS = ['prepare', 'train', 'predict', 'evaluate', 'inspect'];
+const COMMANDS = ['prepare', 'train', 'predict', 'evaluate', 'inspect', 'generate'];
 
 const before = process.cwd();
 let folder: string;
@@ -55,7 +55,7 @@ describe('help', () => {
   it.each([[], ['--help'], ['help']])('of the program: %j', async (...argv) => {
     const { code, out, err } = await run(...argv);
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    for (const command of COMMANDS) expect(out).toContain(`\n  ${command} [options] <`);
+    for (const command of COMMANDS) expect(out).toContain(`\n  ${command} [options]`);
   });
 
   it.each(COMMANDS)('of %s has groups, fits, and is the same by both ways', async (command) => {
@@ -106,6 +106,14 @@ describe('wrong usage', () => {
     [['train', 'houses.csv', '--target', 'price', '--l2', '-1'], /--l2 must be .*\[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--time-limit', 'soon'], /--time-limit must be a time such as/],
     [['inspect', 'houses.csv', '--encoded', 'e.parquet'], /--encoded needs --target/],
+    [['generate', '--rows', '9', '--columns', '2'], /--out is missing/],
+    [['generate', '--rows', '9', '--out', 'g.csv'], /--columns is missing/],
+    [['generate', '--rows', '0', '--columns', '2', '--out', 'g.csv'], /--rows must be a whole number from 1 to/],
+    [
+      ['generate', '--rows', '9', '--columns', '1', '--condition', '2', '--out', 'g.csv'],
+      /--condition must be 1 where there is one column/,
+    ],
+    [['generate', '--rows', '9', '--columns', '1', '--out', 'g.xlsx'], /--format says which format another name has/],
   ])('%j', async (argv, message) => {
     const { code, out, err } = await run(...argv);
     expect({ code, out }).toEqual({ code: 2, out: '' });

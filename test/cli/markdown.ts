@@ -5,7 +5,14 @@ import { createProgram } from '../../src/cli/program.ts';
 /** The page of the command line, made from the definitions of its commands. */
 export function commandLinePage(): string {
   const nothing = async (): Promise<void> => undefined;
-  const program = createProgram('', { train: nothing, prepare: nothing, predict: nothing, evaluate: nothing, inspect: nothing });
+  const program = createProgram('', {
+    train: nothing,
+    prepare: nothing,
+    predict: nothing,
+    evaluate: nothing,
+    inspect: nothing,
+    generate: nothing,
+  });
   const intro = readFileSync(new URL('./cli-intro.md', import.meta.url), 'utf8');
   const commands = program.commands.filter((command) => command.name() !== 'help');
   return `${[intro.trimEnd(), ...commands.map(sectionOf)].join('\n\n')}\n`;
@@ -23,10 +30,14 @@ function sectionOf(command: Command): string {
     `## paragrad ${command.name()}`,
     command.description(),
     `\`\`\`\n${usage}\n\`\`\``,
-    help
-      .visibleArguments(command)
-      .map((argument) => `* \`${argument.name()}\`: ${argument.description}`)
-      .join('\n'),
+    ...(command.registeredArguments.length === 0
+      ? []
+      : [
+          help
+            .visibleArguments(command)
+            .map((argument) => `* \`${argument.name()}\`: ${argument.description}`)
+            .join('\n'),
+        ]),
     ...[...groups].map(([heading, options]) => `### ${heading.replace(/:$/, '')}\n\n${options.map(itemOf).join('\n')}`),
     `### Examples\n\n\`\`\`sh\n${examplesOf(command).join('\n')}\n\`\`\``,
   ].join('\n\n');
