@@ -1,12 +1,13 @@
 import { ParagradError } from '../errors.ts';
 import { type CsvHead, headText, parseHead } from './csv-head.ts';
-import { type Duck, dataError, literal, pathLiteral } from './duckdb.ts';
+import { type Duck, dataError, literal, pathLiteral, pathsLiteral } from './duckdb.ts';
 import type { Relation } from './duckdb-table.ts';
 import { verifyGzip } from './gzip.ts';
 import { quote } from './names.ts';
 import type { FileHead } from './open-file.ts';
 import { checkCasts, profile, type RawColumn, wrongValue } from './profile.ts';
 import type { ReadOptions } from './read-options.ts';
+import { checkSameColumns, type SourceFiles } from './source-files.ts';
 import { kindOf, readingOf } from './sql-types.ts';
 import type { ColumnKind } from './table.ts';
 
@@ -80,10 +81,11 @@ function declaredType(sniffed: string, wanted: ColumnKind | undefined): string {
 }
 
 /** DuckDB's message about a CSV file: file, line, column, value and the way out. */
-function explainCsv(source: string, columns: readonly RawColumn[], forcedBy: (column: RawColumn) => string | undefined) {
+function explainCsv(files: SourceFiles, columns: readonly RawColumn[], forcedBy: (column: RawColumn) => string | undefined) {
   return (error: unknown): ParagradError => {
     if (error instanceof ParagradError) return error;
     const message = error instanceof Error ? error.message : String(error);
+    const source = files.files.find(({ path }) => message.includes(`\n  file = ${path}\n`))?.label ?? files.label;
     const found = /CSV Error on Line: (\d+)/u.exec(message)?.[1];
     const line = found === undefined ? undefined : Number(found);
     const fail = (why: string): ParagradError =>
@@ -113,13 +115,37 @@ function explainCsv(source: string, columns: readonly RawColumn[], forcedBy: (co
   };
 }
 
-/** The relation of a CSV file, plain or packed by gzip. */
-export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions): Promise<Relation> {
-  const source = file.path;
-  const { text, gzip } = headText(file.head, source, file.whole);
-  const head = parseHead(text, source, gzip, file.whole);
+/** The header that all files have in common. */
+function commonHead(files: readonly FileHead[]): CsvHead {
+  const heads = files.map(({ head, label, whole }) => {
+    const { text, gzip } = headText(head, label, whole);
+    return { ...parseHead(text, label, gzip, whole), label };
+  });
+  const first = heads[0] as CsvHead & { label: string };
+  for (const other of heads.slice(1)) {
+    checkSameColumns(first, other);
+    const differs = (['delimiter', 'gzip', 'skip'] as const).find((what) => first[what] !== other[what]);
+    if (differs !== undefined)
+      throw new ParagradError('PARAGRAD_DATA', `${other.label} is written otherwise than ${first.label}: ${DIFFERENCES[differs]}`, {
+        place: { file: other.label },
+      });
+  }
+  return first;
+}
+
+const DIFFERENCES = {
+  delimiter: 'their delimiters differ',
+  gzip: 'one is packed by gzip',
+  skip: 'there are empty lines before one header',
+};
+
+/** The relation of CSV files, plain or packed by gzip. */
+export async function openCsv(duck: Duck, given: SourceFiles, options: ReadOptions): Promise<Relation> {
+  const { label: source, files } = given;
+  const head = commonHead(files);
+  const { gzip } = head;
   options.check(head.names, source);
-  const sniffed = await sniff(duck, source, head);
+  const sniffed = await sniff(duck, files[0].path, head);
   const columns = head.names.map((name, i): RawColumn => {
     const dropped = options.dropped(name);
     const wanted = dropped ? undefined : options.wanted(name);
@@ -132,15 +158,16 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
       plain: options.plain(name),
     };
   });
-  const explain = explainCsv(source, columns, (column) => options.forcedBy(column.name));
+  const explain = explainCsv(given, columns, (column) => options.forcedBy(column.name));
   const declared = columns.map((column, i) => `'c${i}': '${column.type}'`).join(', ');
-  const reader = `read_csv(${pathLiteral(source)}, ${dialect(head)}, auto_detect=false${sniffed.formats}, columns={${declared}})`;
+  const reader = `read_csv(${pathsLiteral(files)}, ${dialect(head)}, auto_detect=false${sniffed.formats}, columns={${declared}})`;
   const kept = columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ');
-  const load = options.load ?? file.bytes * (gzip ? GZIP_RATIO : 1) <= options.memoryBytes * LOAD_SHARE;
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const load = options.load ?? bytes * (gzip ? GZIP_RATIO : 1) <= options.memoryBytes * LOAD_SHARE;
   try {
     // Both are waited for, so that nothing runs on when the database is closed.
     const done = await Promise.allSettled([
-      gzip ? verifyGzip(source) : undefined,
+      gzip ? verifyAll(files) : undefined,
       load && kept !== '' ? duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`) : undefined,
     ]);
     for (const each of done) if (each.status === 'rejected') throw each.reason;
@@ -172,6 +199,10 @@ export async function openCsv(duck: Duck, file: FileHead, options: ReadOptions):
   } catch (error) {
     throw explain(error);
   }
+}
+
+async function verifyAll(files: readonly FileHead[]): Promise<void> {
+  for (const { path, label } of files) await verifyGzip(path, label);
 }
 
 /** Columns that were empty in the sample, so taken for text, and hold only numbers. */

@@ -16,7 +16,7 @@ export interface Relation {
   /** `expression` gives DOUBLE or, for text, VARCHAR. */
   readonly columns: readonly (TableColumn & { readonly expression: string })[];
   /** DuckDB's message in the user's terms. */
-  explain(error: unknown): ParagradError;
+  explain(error: unknown): ParagradError | Promise<ParagradError>;
 }
 
 /** A column of a batch while it is filled. */
@@ -82,7 +82,7 @@ async function makeEnums(relation: Relation, wanted: readonly number[]): Promise
     await duck.run(`DROP TABLE ${name}`);
     return result;
   } catch (error) {
-    throw relation.explain(error);
+    throw await relation.explain(error);
   }
 }
 
@@ -131,7 +131,7 @@ async function* scanRelation(
       }
     } catch (error) {
       signal?.throwIfAborted();
-      throw relation.explain(error);
+      throw await relation.explain(error);
     }
     if (firstRow + filled !== relation.rows) throw await endedEarly(relation, duck, expressions, firstRow + filled);
     if (filled > 0) yield batch();

@@ -164,6 +164,12 @@ export function pathLiteral(path: string): string {
   return literal(path.replace(/[[*?]/gu, '[$&]'));
 }
 
+/** Several paths as an SQL list; one as a literal. */
+export function pathsLiteral(files: readonly { readonly path: string }[]): string {
+  const literals = files.map(({ path }) => pathLiteral(path));
+  return literals.length === 1 ? (literals[0] as string) : `[${literals.join(', ')}]`;
+}
+
 /** An SQL identifier. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

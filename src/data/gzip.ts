@@ -11,13 +11,13 @@ const CHUNK_BYTES = 1024 * 1024;
  *
  * @throws PARAGRAD_DATA
  */
-export async function verifyGzip(path: string): Promise<void> {
+export async function verifyGzip(path: string, label: string = path): Promise<void> {
   const discard = new Writable({ highWaterMark: CHUNK_BYTES, write: (_chunk, _encoding, done) => done() });
   try {
     await pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), createGunzip({ chunkSize: CHUNK_BYTES }), discard);
   } catch (error) {
-    throw new ParagradError('PARAGRAD_DATA', `${path} cannot be unpacked (cut short or damaged?): ${(error as Error).message}`, {
-      place: { file: path },
+    throw new ParagradError('PARAGRAD_DATA', `${label} cannot be unpacked (cut short or damaged?): ${(error as Error).message}`, {
+      place: { file: label },
       cause: error,
     });
   }

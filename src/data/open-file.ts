@@ -9,6 +9,8 @@ const HEAD_BYTES = 4 * 1024 * 1024;
 
 export interface FileHead {
   readonly path: string;
+  /** What people call it. */
+  readonly label: string;
   readonly bytes: number;
   readonly head: Uint8Array;
   /** The head is the whole file. */
@@ -27,14 +29,14 @@ async function missing(path: string): Promise<ParagradError> {
 }
 
 /** The first bytes of a file. @throws PARAGRAD_FILE when it is missing, a folder, empty or not readable */
-export async function readHead(path: string): Promise<FileHead> {
+export async function readHead(path: string, label: string = path): Promise<FileHead> {
   const facts = await stat(path).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw await missing(path);
-    throw fileError(path, `cannot be read: ${error.message}`, error);
+    throw fileError(label, `cannot be read: ${error.message}`, error);
   });
-  if (facts.isDirectory()) throw fileError(path, 'is a folder: a CSV or Parquet file is needed');
-  if (!facts.isFile()) throw fileError(path, 'is not a regular file');
-  if (facts.size === 0) throw fileError(path, 'is empty (0 bytes)');
+  if (facts.isDirectory()) throw fileError(label, 'is a folder: a CSV or Parquet file is needed');
+  if (!facts.isFile()) throw fileError(label, 'is not a regular file');
+  if (facts.size === 0) throw fileError(label, 'is empty (0 bytes)');
   try {
     await access(path, constants.R_OK);
     const handle = await open(path, 'r');
@@ -46,11 +48,11 @@ export async function readHead(path: string): Promise<FileHead> {
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
-      return { path, bytes: facts.size, head: head.subarray(0, filled), whole: filled === facts.size };
+      return { path, label, bytes: facts.size, head: head.subarray(0, filled), whole: filled === facts.size };
     } finally {
       await handle.close();
     }
   } catch (error) {
-    throw fileError(path, `cannot be read: ${(error as Error).message}`, error);
+    throw fileError(label, `cannot be read: ${(error as Error).message}`, error);
   }
 }

@@ -2,38 +2,66 @@ import { ParagradError } from '../errors.ts';
 import { openCsv } from './csv.ts';
 import { openDuck } from './duckdb.ts';
 import { duckTable } from './duckdb-table.ts';
-import { readHead } from './open-file.ts';
+import { looksLikeJson, openJsonLines } from './json-lines.ts';
+import type { FileHead } from './open-file.ts';
 import { openParquet } from './parquet.ts';
 import { type OpenOptions, readOptions } from './read-options.ts';
+import { findFiles, type TableSource } from './source-files.ts';
 import type { Table } from './table.ts';
 
 /** "PAR1" */
 const PARQUET_MAGIC = [0x50, 0x41, 0x52, 0x31];
-const NOT_READ = /\.(jsonl?|ndjson|xlsx?|arrow|feather|avro|orc|db|sqlite|zip|zst|bz2|xz)$/iu;
+const NOT_READ = /\.(xlsx?|arrow|feather|avro|orc|db|sqlite|zip|zst|bz2|xz)$/iu;
 
-/**
- * Opens a CSV (plain or packed by gzip) or Parquet file as a table; which, its first bytes say.
- *
- * @throws PARAGRAD_FILE when it is missing, a folder, empty or unreadable; PARAGRAD_COLUMN when an option names a column
- * that it lacks; PARAGRAD_DATA or PARAGRAD_VALUE when its content is wrong
- */
-export async function openTable(path: string, options: OpenOptions = {}): Promise<Table> {
-  const reading = readOptions(options);
-  const file = await readHead(path);
-  const parquet = PARQUET_MAGIC.every((byte, i) => file.head[i] === byte);
-  if (!parquet && /\.(parquet|pq)$/iu.test(path))
-    throw new ParagradError('PARAGRAD_DATA', `${path} is not a Parquet file: it does not start with PAR1`, { place: { file: path } });
-  if (!parquet && NOT_READ.test(path))
+/** How the files of a table are written. */
+function formatOf(file: FileHead): typeof openCsv {
+  const { label, head } = file;
+  const parquet = PARQUET_MAGIC.every((byte, i) => head[i] === byte);
+  if (parquet) return openParquet;
+  if (/\.(parquet|pq)$/iu.test(label))
+    throw new ParagradError('PARAGRAD_DATA', `${label} is not a Parquet file: it does not start with PAR1`, { place: { file: label } });
+  if (looksLikeJson(file)) return openJsonLines;
+  if (/\.json(\.gz)?$/iu.test(label) || NOT_READ.test(label))
     throw new ParagradError(
       'PARAGRAD_FORMAT',
-      `${path}: CSV, CSV packed by gzip, and Parquet are read, not ${path.slice(path.lastIndexOf('.'))}`,
-      { place: { file: path } },
+      `${label}: CSV, lines of JSON (both also packed by gzip) and Parquet are read, not ${label.slice(label.lastIndexOf('.'))}`,
+      { place: { file: label } },
     );
-  const duck = await openDuck(reading.memoryBytes);
+  return openCsv;
+}
+
+/**
+ * Opens files as one table: CSV or lines of JSON (plain or packed by gzip), or Parquet; which, their first bytes say.
+ *
+ * @throws PARAGRAD_FILE when one is missing, a folder, empty or unreadable; PARAGRAD_COLUMN when an option names a column
+ * that is lacking; PARAGRAD_DATA or PARAGRAD_VALUE when the content is wrong, or the files do not fit together
+ */
+export async function openTable(source: TableSource, options: OpenOptions = {}): Promise<Table> {
+  const reading = readOptions(options);
+  const { label, files, release } = await findFiles(source);
   try {
-    return duckTable(await (parquet ? openParquet : openCsv)(duck, file, reading));
+    const open = formatOf(files[0]);
+    const other = files.find((file) => formatOf(file) !== open);
+    if (other !== undefined)
+      throw new ParagradError('PARAGRAD_DATA', `${other.label} is not of the same format as ${files[0].label}`, {
+        place: { file: other.label },
+      });
+    const duck = await openDuck(options.memoryBytes);
+    try {
+      const table = duckTable(await open(duck, { label, files }, reading));
+      return {
+        ...table,
+        close() {
+          table.close();
+          release();
+        },
+      };
+    } catch (error) {
+      duck.close();
+      throw error;
+    }
   } catch (error) {
-    duck.close();
+    release();
     throw error;
   }
 }

@@ -1,11 +1,12 @@
 import { ParagradError } from '../errors.ts';
-import { type Duck, dataError, firstLine, pathLiteral } from './duckdb.ts';
+import { type Duck, dataError, firstLine, pathLiteral, pathsLiteral } from './duckdb.ts';
 import type { Relation } from './duckdb-table.ts';
 import { quote } from './names.ts';
 import type { FileHead } from './open-file.ts';
 import { checkCasts, profile, type RawColumn } from './profile.ts';
 import type { ReadOptions } from './read-options.ts';
-import { readingOf } from './sql-types.ts';
+import { checkSameColumns, type SourceFiles } from './source-files.ts';
+import { kindOf, readingOf } from './sql-types.ts';
 
 /** Names of the top-level columns as the file has them: DuckDB renames doubled ones, and those that differ in case only. */
 async function columnNames(duck: Duck, path: string): Promise<string[]> {
@@ -24,27 +25,45 @@ async function columnNames(duck: Duck, path: string): Promise<string[]> {
   return names;
 }
 
-/** The relation of a Parquet file. */
-export async function openParquet(duck: Duck, file: FileHead, options: ReadOptions): Promise<Relation> {
-  const source = file.path;
-  const reader = `read_parquet(${pathLiteral(source)}, hive_partitioning=false)`;
-  const explain = (error: unknown): ParagradError => dataError(source, error, ': is the file whole?');
-  let names: string[];
-  let types: string[];
-  try {
-    names = await columnNames(duck, source);
-    types = (await duck.strings(`SELECT column_type FROM (DESCRIBE SELECT * FROM ${reader})`)).map((row) => row[0] as string);
-  } catch (error) {
-    throw new ParagradError('PARAGRAD_DATA', `${source} cannot be read as Parquet (cut short or damaged?): ${firstLine(error)}`, {
-      place: { file: source },
-      cause: error,
-    });
+/** Names and types of the columns that all files have in common. */
+async function commonColumns(duck: Duck, files: readonly FileHead[]): Promise<{ names: string[]; types: string[] }> {
+  const found: { label: string; names: string[]; types: string[] }[] = [];
+  for (const { path, label } of files) {
+    const place = { file: label };
+    try {
+      const described = await duck.strings(`SELECT column_type FROM (DESCRIBE SELECT * FROM ${reader([{ path }])})`);
+      found.push({ label, names: await columnNames(duck, path), types: described.map((row) => row[0] as string) });
+    } catch (cause) {
+      const why = `${label} cannot be read as Parquet (cut short or damaged?): ${firstLine(cause)}`;
+      throw new ParagradError('PARAGRAD_DATA', why, { place, cause });
+    }
+    const { names } = found[found.length - 1] as (typeof found)[number];
+    const doubled = names.find((name, i) => names.indexOf(name) !== i);
+    if (doubled !== undefined)
+      throw new ParagradError('PARAGRAD_DATA', `${label}: two columns have the name ${quote(doubled)}`, {
+        place: { file: label, column: doubled },
+      });
   }
-  const doubled = names.find((name, i) => names.indexOf(name) !== i);
-  if (doubled !== undefined)
-    throw new ParagradError('PARAGRAD_DATA', `${source}: two columns have the name ${quote(doubled)}`, {
-      place: { file: source, column: doubled },
-    });
+  const first = found[0] as (typeof found)[number];
+  for (const other of found.slice(1)) {
+    checkSameColumns(first, other);
+    const at = other.types.findIndex((type, i) => kindOf(type) !== kindOf(first.types[i] as string));
+    if (at >= 0)
+      throw new ParagradError(
+        'PARAGRAD_DATA',
+        `${other.label}: column ${quote(first.names[at] as string)} is ${other.types[at]}, and ${first.types[at]} in ${first.label}`,
+        { place: { file: other.label, column: first.names[at] as string } },
+      );
+  }
+  return first;
+}
+
+const reader = (files: readonly { readonly path: string }[]): string => `read_parquet(${pathsLiteral(files)}, hive_partitioning=false)`;
+
+/** The relation of Parquet files. */
+export async function openParquet(duck: Duck, { label: source, files }: SourceFiles, options: ReadOptions): Promise<Relation> {
+  const explain = (error: unknown): ParagradError => dataError(source, error, ': is the file whole?');
+  const { names, types } = await commonColumns(duck, files);
   options.check(names, source);
   const columns = names.map((name, i): RawColumn => {
     const type = types[i] as string;
@@ -59,7 +78,7 @@ export async function openParquet(duck: Duck, file: FileHead, options: ReadOptio
       );
     return { name, type, reading, dropped, plain: options.plain(name) };
   });
-  const from = `${reader} AS t(${columns.map((_, i) => `c${i}`).join(', ')})`;
+  const from = `${reader(files)} AS t(${columns.map((_, i) => `c${i}`).join(', ')})`;
   try {
     const found = await profile(duck, from, columns);
     if (found.rows === 0) throw new ParagradError('PARAGRAD_DATA', `${source} has no rows`, { place: { file: source } });

@@ -31,7 +31,7 @@ describe('a file that cannot be read', () => {
     expect((await failure(openTable(join(folder, 'd.csv')))).message).toContain('is a folder');
     expect((await openFailure('empty.csv', '')).message).toContain('is empty');
     expect((await openFailure('blank.csv', '\n\n')).message).toContain('header line');
-    expect((await openFailure('x.jsonl', '{}')).code).toBe('PARAGRAD_FORMAT');
+    expect((await openFailure('x.json', '[{}]')).code).toBe('PARAGRAD_FORMAT');
   });
 
   it.skipIf(process.getuid?.() === 0)('may not be read', async () => {

@@ -7,6 +7,7 @@ import type { Encoded } from '../../src/data/encoded.ts';
 import { encodedWidth } from '../../src/data/encoder.ts';
 import { openTable } from '../../src/data/open-table.ts';
 import type { OpenOptions } from '../../src/data/read-options.ts';
+import type { TableSource } from '../../src/data/source-files.ts';
 import { indexOf, viewsOf } from '../../src/data/store.ts';
 import type { Table } from '../../src/data/table.ts';
 import { ParagradError } from '../../src/errors.ts';
@@ -55,7 +56,7 @@ export async function rowsOf(
   }
 }
 
-export async function withTable<T>(path: string, options: OpenOptions, work: (table: Table) => Promise<T>): Promise<T> {
+export async function withTable<T>(path: TableSource, options: OpenOptions, work: (table: Table) => Promise<T>): Promise<T> {
   const table = await openTable(path, options);
   try {
     return await work(table);
