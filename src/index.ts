@@ -1,6 +1,7 @@
 export type { ArraySource } from './data/arrays.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
+export { type DatasetDescription, type DatasetSummary, inspectDataset } from './run/dataset.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './run/generate/generate.ts';
 export { type ColumnDescription, type DataDescription, type InspectOptions, inspectData } from './run/inspect.ts';
@@ -16,5 +17,6 @@ export {
   predict,
 } from './run/predict.ts';
 export { type PredictFileOptions, type PredictSummary, predictFile } from './run/predict-file.ts';
+export { type PrepareOptions, type PrepareSummary, prepare } from './run/prepare.ts';
 export { type TrainedRun, train } from './run/train.ts';
 export type { Coefficient, PlanSummary, RunEvent, RunSummary, SchemaSummary, TrainOptions } from './run/types.ts';

@@ -27,9 +27,10 @@ export function crc32c(bytes: Uint8Array, before = 0): number {
   let crc = ~before;
   let at = 0;
   for (; at < bytes.length && (bytes.byteOffset + at) % 4 !== 0; at += 1) crc = step(crc, bytes[at] as number);
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, Math.floor((bytes.length - at) / 16) * 4);
-  crc = sliced(words, crc);
-  for (at += words.length * 4; at < bytes.length; at += 1) crc = step(crc, bytes[at] as number);
+  const count = Math.floor((bytes.length - at) / 16) * 4;
+  // A view must be aligned, even an empty one.
+  if (count > 0) crc = sliced(new Int32Array(bytes.buffer, bytes.byteOffset + at, count), crc);
+  for (at += count * 4; at < bytes.length; at += 1) crc = step(crc, bytes[at] as number);
   return ~crc >>> 0;
 }
 
