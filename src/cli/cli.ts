@@ -31,6 +31,9 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     generate: async (flags) => {
       exitCode = await (await import('./commands/generate.ts')).generateCommand(flags, terminal);
     },
+    doctor: async (flags) => {
+      exitCode = await (await import('./commands/doctor.ts')).doctorCommand(flags, terminal);
+    },
   });
   const shown: string[] = [];
   dress(program, terminal, shown);

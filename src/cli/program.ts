@@ -38,6 +38,9 @@ export interface GenerateFlags {
 export interface InspectFlags
   extends Pick<
     TrainOptions,
+export interface DoctorFlags {
+  readonly json?: boolean;
+}
     | 'target'
     | 'model'
     | 'positive'
@@ -70,6 +73,7 @@ export interface Handlers {
 }
 
 type Parse = (flag: string, text: string) => number | string;
+  doctor(flags: DoctorFlags): Promise<void>;
 
 function option(flags: string, description: string, parse?: Parse): Option {
   const made = new Option(flags, description);
@@ -319,6 +323,17 @@ function addHelp(program: Command): void {
   });
 }
 
+function addDoctor(program: Command, handlers: Handlers): void {
+  const doctor = program.command('doctor').summary('check this machine, and that it gives the bits of every other');
+  doctor.description(
+    'Looks at what this machine gives (cores, memory, SIMD, speed of reading), and trains tiny models whose bits are known. Exit code 1 when a check fails.',
+  );
+  group(doctor, 'Output:', JSON_OPTION());
+  doctor.addHelpOption(HELP().helpGroup('Output:'));
+  examples(doctor, 'paragrad doctor', 'paragrad doctor --json');
+  doctor.action((flags: DoctorFlags) => handlers.doctor(flags));
+}
+
 /** The command line: every command, option and text of the help. Errors are thrown, nothing ends the process. */
 export function createProgram(version: string, handlers: Handlers): Command {
   const program = new Command('paragrad');
@@ -338,3 +353,4 @@ export function createProgram(version: string, handlers: Handlers): Command {
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');
   return program;
 }
+  addDoctor(program, handlers);

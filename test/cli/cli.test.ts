@@ -15,7 +15,7 @@ const CLICKS = [
   ...Array.from({ length: 80 }, (_, i) => `${20 + (i % 40)},${'ab'[i % 2]},${(i * 7) % 11 > 5 ? 'yes' : 'no'}`),
 ];
 
-const COMMANDS = ['prepare', 'train', 'predict', 'evaluate', 'inspect', 'generate'];
+const COMMANDS = ['prepare', 'train', 'predict', 'evaluate', 'inspect', 'generate', 'doctor'];
 
 const before = process.cwd();
 let folder: string;
