@@ -1,9 +1,10 @@
 export type { ArraySource } from './data/arrays.ts';
+export type { TableSource } from './data/source-files.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
 export { type DatasetDescription, type DatasetSummary, inspectDataset } from './run/dataset.ts';
-export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';
 export { type Check, type Diagnosis, doctor } from './run/doctor/doctor.ts';
+export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './run/generate/generate.ts';
 export { type ColumnDescription, type DataDescription, type InspectOptions, inspectData } from './run/inspect.ts';
 export type { Confusion, ErrorMeasures, ThresholdMeasures } from './run/measures.ts';

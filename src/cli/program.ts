@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { TableSource } from '../data/source-files.ts';
 import type { PrepareOptions } from '../run/prepare.ts';
 import type { TrainOptions } from '../run/types.ts';
 import { collect, parseBytes, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
@@ -35,12 +36,12 @@ export interface GenerateFlags {
   readonly force?: boolean;
   readonly json?: boolean;
 }
-export interface InspectFlags
-  extends Pick<
-    TrainOptions,
 export interface DoctorFlags {
   readonly json?: boolean;
 }
+export interface InspectFlags
+  extends Pick<
+    TrainOptions,
     | 'target'
     | 'model'
     | 'positive'
@@ -64,16 +65,16 @@ export interface DoctorFlags {
 
 /** What the commands do; each is loaded when it is called, so that `--help` need not wait for it. */
 export interface Handlers {
-  train(file: string, flags: TrainFlags): Promise<void>;
-  prepare(file: string, flags: PrepareFlags): Promise<void>;
-  predict(model: string, file: string, flags: PredictFlags): Promise<void>;
-  evaluate(model: string, file: string, flags: EvaluateFlags): Promise<void>;
-  inspect(path: string, flags: InspectFlags): Promise<void>;
+  train(file: TableSource, flags: TrainFlags): Promise<void>;
+  prepare(file: TableSource, flags: PrepareFlags): Promise<void>;
+  predict(model: string, file: TableSource, flags: PredictFlags): Promise<void>;
+  evaluate(model: string, file: TableSource, flags: EvaluateFlags): Promise<void>;
+  inspect(path: TableSource, flags: InspectFlags): Promise<void>;
   generate(flags: GenerateFlags): Promise<void>;
+  doctor(flags: DoctorFlags): Promise<void>;
 }
 
 type Parse = (flag: string, text: string) => number | string;
-  doctor(flags: DoctorFlags): Promise<void>;
 
 function option(flags: string, description: string, parse?: Parse): Option {
   const made = new Option(flags, description);
@@ -81,6 +82,10 @@ function option(flags: string, description: string, parse?: Parse): Option {
 }
 
 const list = (flags: string, description: string): Option => new Option(flags, description).argParser(collect);
+
+/** One table: several files are read as if they were one. */
+const FILES = 'CSV, JSON lines (both also .gz) or Parquet; several files or a pattern make one table; - is standard input';
+const sourceOf = (files: readonly string[]): TableSource => (files.length === 1 ? (files[0] as string) : files);
 
 /** Adds options under a heading of the help. */
 function group(command: Command, heading: string, ...options: Option[]): void {
@@ -123,10 +128,7 @@ const THRESHOLD = (): Option =>
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
 
 function addTrain(program: Command, handlers: Handlers): void {
-  const train = program
-    .command('train')
-    .argument('<file>', 'CSV (also .gz), Parquet, or a dataset folder')
-    .summary('train a model from a table');
+  const train = program.command('train').argument('<file...>', `${FILES}; or a dataset folder`).summary('train a model from a table');
   train.description('Trains a linear or logistic model from a table, and saves it in a folder.');
   group(
     train,
@@ -185,12 +187,12 @@ function addTrain(program: Command, handlers: Handlers): void {
     'paragrad train clicks.csv --target clicked --positive yes --workers 2 --time-limit 5m',
     'paragrad train houses.csv --target price --workers 2 --explain',
   );
-  train.action((file: string, flags: TrainFlags) => handlers.train(file, flags));
+  train.action((files: string[], flags: TrainFlags) => handlers.train(sourceOf(files), flags));
 }
 
 function addPrepare(program: Command, handlers: Handlers): void {
   const prepare = program.command('prepare').summary('encode a table into a dataset folder, to train on it again and again');
-  prepare.argument('<file>', 'CSV (also .gz) or Parquet');
+  prepare.argument('<file...>', FILES);
   prepare.description(
     'Encodes a table once, in little memory, into a folder that train reads at the speed of the disk: the same bits as training on the table.',
   );
@@ -212,14 +214,14 @@ function addPrepare(program: Command, handlers: Handlers): void {
     'paragrad prepare clicks.csv --target clicked --dtype f64 --memory 1GiB --out clicks-dataset',
     'paragrad train dataset --out dataset-model',
   );
-  prepare.action((file: string, flags: PrepareFlags) => handlers.prepare(file, flags));
+  prepare.action((files: string[], flags: PrepareFlags) => handlers.prepare(sourceOf(files), flags));
 }
 
 function addPredict(program: Command, handlers: Handlers): void {
   const predict = program.command('predict').summary('predict the rows of a table with a trained model');
   predict
     .argument('<model>', 'folder that train has saved')
-    .argument('<file>', 'CSV (also .gz) or Parquet, with the columns that the model was trained on');
+    .argument('<file...>', 'files of the same kinds, with the columns that the model was trained on');
   predict.description('Predicts every row of a table: a number, or the probability of the positive class and the likelier label.');
   group(predict, 'Classes:', THRESHOLD());
   group(
@@ -237,14 +239,14 @@ function addPredict(program: Command, handlers: Handlers): void {
     'paragrad predict model new.csv --out predictions.csv',
     'paragrad predict model new.csv --out predictions.parquet',
   );
-  predict.action((model: string, file: string, flags: PredictFlags) => handlers.predict(model, file, flags));
+  predict.action((model: string, files: string[], flags: PredictFlags) => handlers.predict(model, sourceOf(files), flags));
 }
 
 function addEvaluate(program: Command, handlers: Handlers): void {
   const evaluate = program.command('evaluate').summary('measure a trained model on a table that has the target');
   evaluate
     .argument('<model>', 'folder that train has saved')
-    .argument('<file>', 'CSV (also .gz) or Parquet, with the target and the columns that the model was trained on');
+    .argument('<file...>', 'files of the same kinds, with the target and the columns that the model was trained on');
   evaluate.description(
     'Compares predictions with the target: errors of a number; of two classes log loss, AUC, the confusion matrix and what other thresholds would give.',
   );
@@ -252,12 +254,12 @@ function addEvaluate(program: Command, handlers: Handlers): void {
   group(evaluate, 'Output:', JSON_OPTION());
   evaluate.addHelpOption(HELP().helpGroup('Output:'));
   examples(evaluate, 'paragrad evaluate model test.csv', 'paragrad evaluate model test.csv --json');
-  evaluate.action((model: string, file: string, flags: EvaluateFlags) => handlers.evaluate(model, file, flags));
+  evaluate.action((model: string, files: string[], flags: EvaluateFlags) => handlers.evaluate(model, sourceOf(files), flags));
 }
 
 function addInspect(program: Command, handlers: Handlers): void {
   const inspect = program.command('inspect').summary('show what is in a table, a dataset folder or a trained model');
-  inspect.argument('<path>', 'CSV (also .gz) or Parquet file, or a folder of a dataset or a model');
+  inspect.argument('<path...>', `${FILES}; or the folder of a dataset or a model`);
   inspect.description('Shows the columns of a table and their statistics, or the summary of a dataset or a trained model.');
   group(inspect, 'Data:', option('--target <column>', 'the column to predict'), ...COLUMNS());
   group(
@@ -280,7 +282,7 @@ function addInspect(program: Command, handlers: Handlers): void {
     'paragrad inspect model',
     'paragrad inspect dataset --verify',
   );
-  inspect.action((path: string, flags: InspectFlags) => handlers.inspect(path, flags));
+  inspect.action((paths: string[], flags: InspectFlags) => handlers.inspect(sourceOf(paths), flags));
 }
 
 function addGenerate(program: Command, handlers: Handlers): void {
@@ -313,16 +315,6 @@ function addGenerate(program: Command, handlers: Handlers): void {
   generate.action((flags: GenerateFlags) => handlers.generate(flags));
 }
 
-/** `help` and `help train`; a misspelt command gets the same suggestion as anywhere else. */
-function addHelp(program: Command): void {
-  const help = program.command('help').argument('[command]').summary('show the help of a command').addHelpOption(HELP().hideHelp());
-  help.action(async (name: string | undefined) => {
-    const found = name === undefined ? program : program.commands.find((command) => command.name() === name);
-    if (found === undefined) await program.parseAsync([name as string], { from: 'user' });
-    else found.help();
-  });
-}
-
 function addDoctor(program: Command, handlers: Handlers): void {
   const doctor = program.command('doctor').summary('check this machine, and that it gives the bits of every other');
   doctor.description(
@@ -332,6 +324,16 @@ function addDoctor(program: Command, handlers: Handlers): void {
   doctor.addHelpOption(HELP().helpGroup('Output:'));
   examples(doctor, 'paragrad doctor', 'paragrad doctor --json');
   doctor.action((flags: DoctorFlags) => handlers.doctor(flags));
+}
+
+/** `help` and `help train`; a misspelt command gets the same suggestion as anywhere else. */
+function addHelp(program: Command): void {
+  const help = program.command('help').argument('[command]').summary('show the help of a command').addHelpOption(HELP().hideHelp());
+  help.action(async (name: string | undefined) => {
+    const found = name === undefined ? program : program.commands.find((command) => command.name() === name);
+    if (found === undefined) await program.parseAsync([name as string], { from: 'user' });
+    else found.help();
+  });
 }
 
 /** The command line: every command, option and text of the help. Errors are thrown, nothing ends the process. */
@@ -349,8 +351,8 @@ export function createProgram(version: string, handlers: Handlers): Command {
   addEvaluate(program, handlers);
   addInspect(program, handlers);
   addGenerate(program, handlers);
+  addDoctor(program, handlers);
   addHelp(program);
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');
   return program;
 }
-  addDoctor(program, handlers);

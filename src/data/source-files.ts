@@ -14,6 +14,11 @@ export interface SourceFiles {
   readonly files: readonly [FileHead, ...FileHead[]];
 }
 
+/** Is it files, and not arrays? */
+export function isTableSource(source: unknown): source is TableSource {
+  return typeof source === 'string' || Array.isArray(source);
+}
+
 /** The source as people would name it. */
 export function labelOf(source: TableSource): string {
   if (typeof source === 'string') return source === '-' ? 'standard input' : source;

@@ -3,6 +3,7 @@ import { type DatasetCheck, verifyDataset } from '../data/dataset/load.ts';
 import { type Dataset, isDataset, openDataset } from '../data/dataset/read.ts';
 import type { EncodeTableOptions } from '../data/encode.ts';
 import type { EncodeProgress } from '../data/encoded.ts';
+import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
 import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
@@ -39,13 +40,14 @@ export function encodingOptionsOf(options: ResolvedOptions): Record<string, unkn
 }
 
 /** The dataset in a folder; undefined when the path is none. @throws PARAGRAD_DATASET_FOLDER, _FILE, _VERSION */
-export async function datasetAt(path: string): Promise<Dataset | undefined> {
-  return (await isDataset(path)) ? openDataset(path, NUMERICS_VERSION) : undefined;
+export async function datasetAt(source: TableSource): Promise<Dataset | undefined> {
+  const path = typeof source === 'string' ? source : source.length === 1 ? (source[0] as string) : '';
+  return path !== '' && (await isDataset(path)) ? openDataset(path, NUMERICS_VERSION) : undefined;
 }
 
 /** Name of the target of the dataset in a folder; undefined when the path is none. @throws what `datasetAt` does */
-export async function datasetTarget(path: string): Promise<string | undefined> {
-  return (await datasetAt(path))?.manifest.target.name;
+export async function datasetTarget(source: TableSource): Promise<string | undefined> {
+  return (await datasetAt(source))?.manifest.target.name;
 }
 
 /**
@@ -54,8 +56,8 @@ export async function datasetTarget(path: string): Promise<string | undefined> {
  * @throws PARAGRAD_OPTION for an option that belongs to encoding
  */
 export function withDataset<Options extends TrainOptions>(options: Options, { folder, manifest }: Dataset): Options {
+  // The command line says `standardize: true` where nobody said anything.
   for (const name of ENCODING_OPTIONS)
-    // The command line says `standardize: true` where nobody said anything.
     if (options[name] !== undefined && !(name === 'standardize' && options.standardize === true)) {
       const option = name === 'standardize' ? '--no-standardize' : `--${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
       throw new ParagradError('PARAGRAD_OPTION', `${option} is no option here: ${folder} is encoded already, so give it to prepare`, {
@@ -63,6 +65,11 @@ export function withDataset<Options extends TrainOptions>(options: Options, { fo
       });
     }
   return { ...options, ...manifest.options };
+}
+
+/** Options without those that a dataset has inside. */
+export function withoutEncoding(options: TrainOptions): TrainOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(ENCODING_OPTIONS as readonly string[]).includes(name)));
 }
 
 /** What the options say to the encoder of a table. @throws PARAGRAD_OPTION when the target is missing */

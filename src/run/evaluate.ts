@@ -1,4 +1,5 @@
 import { quote } from '../data/names.ts';
+import { labelOf, type TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
 import { brierScore, type ErrorMeasures, errorMeasures, type ThresholdMeasures, thresholdMeasures } from './measures.ts';
@@ -38,12 +39,13 @@ export interface Evaluation extends PredictReport {
  * @param model a model, or its folder
  * @throws PARAGRAD_COLUMN when the file lacks the target; PARAGRAD_TARGET when no row has one; what predicting throws.
  */
-export async function evaluate(model: FittedModel | string, source: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+export async function evaluate(model: FittedModel | string, file: TableSource, options: EvaluateOptions = {}): Promise<Evaluation> {
   const fitted = typeof model === 'string' ? await loadModel(model) : model;
+  const source = labelOf(file);
   const threshold = checkThreshold(fitted, options.threshold);
   const { target } = fitted.record;
   const { signal } = options;
-  const predictions = await predict(fitted, source, { target: true, ...(signal === undefined ? {} : { signal }) });
+  const predictions = await predict(fitted, file, { target: true, ...(signal === undefined ? {} : { signal }) });
   try {
     const known = await collect(predictions, source, target.name, options.onRows);
     const { report } = predictions;

@@ -3,6 +3,7 @@ import { writeEncoded } from '../data/encoded-file.ts';
 import { openTable } from '../data/open-table.ts';
 import { RunningTree } from '../data/running-tree.ts';
 import { schemaOf } from '../data/schema.ts';
+import type { TableSource } from '../data/source-files.ts';
 import { type ColumnStatistics, choose, mergeStatistics, statisticsOf } from '../data/statistics.ts';
 import type { Table, Values } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
@@ -70,7 +71,7 @@ export interface InspectOptions
  *
  * @throws what reading a file throws (docs/errors.md).
  */
-export async function inspectData(source: string, options: InspectOptions = {}): Promise<DataDescription> {
+export async function inspectData(files: TableSource, options: InspectOptions = {}): Promise<DataDescription> {
   const { target, drop, encoded, signal } = options;
   const choices = choicesOf(options);
   const dtype = options.dtype ?? 'f64';
@@ -79,7 +80,7 @@ export async function inspectData(source: string, options: InspectOptions = {}):
     throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', {
       place: { option: '--encoded' },
     });
-  const table = await openTable(source, choices);
+  const table = await openTable(files, choices);
   try {
     const schema = schemaOf(table, { target, ...choices });
     const { rows, statistics, dictionaries } = await statisticsOfAll(table, new Set(drop), signal);
@@ -92,7 +93,7 @@ export async function inspectData(source: string, options: InspectOptions = {}):
       const shared = { dtype, seed, validationFraction, standardize, model, maxCategories, ...choices, signal };
       await writeEncoded(await encodeTable(table, { ...shared, target, positive: options.positive }), encoded);
     }
-    return { source, rows, columns, encoded: encoded ?? null };
+    return { source: table.source, rows, columns, encoded: encoded ?? null };
   } finally {
     table.close();
   }

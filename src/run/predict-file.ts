@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { TableSource } from '../data/source-files.ts';
 import { type OutColumn, type OutValues, rowEncoder, rowFormat } from '../data/write/row-format.ts';
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
@@ -29,7 +30,7 @@ export interface PredictSummary extends PredictReport {
  *
  * @throws PARAGRAD_MODEL_FOLDER …, what reading throws, PARAGRAD_OUT when `to` cannot be written.
  */
-export async function predictFile(modelFolder: string, source: string, options: PredictFileOptions): Promise<PredictSummary> {
+export async function predictFile(modelFolder: string, source: TableSource, options: PredictFileOptions): Promise<PredictSummary> {
   const { to, signal } = options;
   const file = typeof to === 'string' ? to : undefined;
   const format = rowFormat(file, options.format);

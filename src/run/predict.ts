@@ -1,6 +1,7 @@
 import { encodeRows, expectedByModel, type RowEncoding } from '../data/encode-rows.ts';
 import { type Encoder, encodedWidth } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
+import type { TableSource } from '../data/source-files.ts';
 import { growSegment, newSegment } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
 import type { FittedModel } from './model.ts';
@@ -63,7 +64,7 @@ export interface PredictOptions {
  *
  * @throws what reading a file throws (docs/errors.md), here or while blocks are read.
  */
-export async function predict(model: FittedModel, source: string, options: PredictOptions = {}): Promise<Predictions> {
+export async function predict(model: FittedModel, source: TableSource, options: PredictOptions = {}): Promise<Predictions> {
   const { encoder, layout, rowColumns } = model.record;
   const target = options.target === true ? model.record.target : undefined;
   // Weights say how much a known target counts: nothing to a prediction.

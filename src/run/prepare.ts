@@ -7,6 +7,7 @@ import { fitTable } from '../data/encode.ts';
 import { encodeArrays } from '../data/encode-arrays.ts';
 import type { EncodeProgress } from '../data/encoded.ts';
 import { openTable } from '../data/open-table.ts';
+import { isTableSource, type TableSource } from '../data/source-files.ts';
 import { INGEST_ROWS } from '../data/table.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
@@ -36,10 +37,10 @@ const BASE_BYTES = 256 * 1024 ** 2;
  * Encodes a source into a dataset folder, in two scans and in bounded memory: what `train` would do with the same options, to
  * be done once. The same source and options give the same bytes. The folder appears whole or not at all.
  *
- * @param source path of a file, with `target` in the options; or a row-major matrix with its target.
+ * @param source path of a file, a pattern, `-` or several, with `target` in the options; or a row-major matrix with its target.
  * @throws PARAGRAD_MEMORY when `memoryBytes` does not suffice; PARAGRAD_OUT, PARAGRAD_OUT_EXISTS; what reading and encoding throw.
  */
-export async function prepare(source: string | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
+export async function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
   const began = performance.now();
   const { out, memoryBytes, shardBytes, signal, onEvent, ...encoding } = options;
   const resolved = resolveOptions(encoding);
@@ -74,7 +75,7 @@ interface Made {
 
 async function write(
   path: string,
-  source: string | ArraySource,
+  source: TableSource | ArraySource,
   options: ResolvedOptions,
   settings: Settings,
 ): Promise<Omit<PrepareSummary, 'path' | 'seconds'> & Pick<Made, 'seconds'>> {
@@ -84,8 +85,9 @@ async function write(
     return writer.sinks;
   };
   try {
-    const made =
-      typeof source === 'string' ? await writeTable(source, options, settings, start) : await writeArrays(source, options, settings, start);
+    const made = isTableSource(source)
+      ? await writeTable(source, options, settings, start)
+      : await writeArrays(source, options, settings, start);
     const { facts, layouts, offsets, seconds } = made;
     assert(writer !== undefined, 'nothing was written');
     const remembered = encodingOptionsOf({ ...options, target: facts.target.name });
@@ -97,7 +99,7 @@ async function write(
   }
 }
 
-async function writeTable(source: string, options: ResolvedOptions, settings: Settings, start: Start): Promise<Made> {
+async function writeTable(source: TableSource, options: ResolvedOptions, settings: Settings, start: Start): Promise<Made> {
   const { memoryBytes } = settings;
   const encoding = tableOptions(options, settings);
   const table = await openTable(source, { ...encoding, memoryBytes });

@@ -6,6 +6,7 @@ import { type EncodeArraysOptions, encodeArrays } from '../data/encode-arrays.ts
 import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
+import { isTableSource, type TableSource } from '../data/source-files.ts';
 import type { RowColumns } from '../data/table.ts';
 import type { Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
@@ -27,16 +28,17 @@ export interface TrainedRun {
 }
 
 /**
- * Trains a model from a file (CSV, CSV packed by gzip, Parquet), a dataset folder, or arrays in memory. Rows are split into training and
- * validation rows, encoded, and handed to an engine's workers; with synchronous strategies the result has the same bits
- * for every engine, split and number of workers (docs/numerics.md).
+ * Trains a model from files (CSV or lines of JSON, both also packed by gzip, or Parquet), a dataset folder, or arrays in
+ * memory. Rows are split into training and validation rows, encoded, and handed to an engine's workers; with synchronous
+ * strategies the result has the same bits for every engine, split and number of workers (docs/numerics.md).
  *
- * @param source path of a file, with `target` in the options; path of a dataset folder; or a row-major matrix with its target.
+ * @param source path of a file, a pattern of paths, `-` for standard input, or several of these, with `target` in the
+ * options; path of a dataset folder; or a row-major matrix with its target.
  * @throws ParagradError; its `code` is stable (docs/errors.md). Nothing is written then.
  */
-export async function train(source: string | ArraySource, options: TrainOptions): Promise<TrainedRun> {
+export async function train(source: TableSource | ArraySource, options: TrainOptions): Promise<TrainedRun> {
   const began = performance.now();
-  const dataset = typeof source === 'string' ? await datasetAt(source) : undefined;
+  const dataset = isTableSource(source) ? await datasetAt(source) : undefined;
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   const emit = (event: RunEvent): void => options.onEvent?.(event);
   const folder = resolved.out === undefined ? undefined : await NewFolder.claim(resolved.out, resolved.force ?? false);
@@ -55,7 +57,7 @@ export async function train(source: string | ArraySource, options: TrainOptions)
     const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
     const summary = summaryOf({ encoded, schema, plan, outcome, validation, options: resolved, totalMs: performance.now() - began });
     for (const text of summary.notes) emit({ kind: 'note', text });
-    const model = modelOf(encoded, outcome, summary, typeof source === 'string' ? resolved : {});
+    const model = modelOf(encoded, outcome, summary, isTableSource(source) ? resolved : {});
     if (folder !== undefined) {
       await writeModel(folder, model, resolved, outcome.steps);
       await folder.commit();
@@ -90,22 +92,22 @@ class Crew {
 }
 
 async function encodeSource(
-  source: string | ArraySource | Dataset,
+  source: TableSource | ArraySource | Dataset,
   options: ResolvedOptions,
   crew: Crew,
   signal: AbortSignal | undefined,
   emit: (event: RunEvent) => void,
 ): Promise<Encoded> {
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
-  if (typeof source === 'string') return encodeFile(source, tableOptions(options, { signal, onProgress }));
+  if (isTableSource(source)) return encodeFile(source, tableOptions(options, { signal, onProgress }));
   if ('manifest' in source) return loadDataset(source, { signal, onProgress });
   const { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
   const shared = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, signal, onProgress };
   return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
 }
 
-async function encodeFile(path: string, options: EncodeTableOptions): Promise<Encoded> {
-  const table = await openTable(path, options);
+async function encodeFile(source: TableSource, options: EncodeTableOptions): Promise<Encoded> {
+  const table = await openTable(source, options);
   try {
     return await encodeTable(table, options);
   } finally {

@@ -97,7 +97,7 @@ describe('wrong usage', () => {
     [['train', 'houses.csv'], /--target is missing.*\[PARAGRAD_USAGE\]/],
     [['train', '--target', 'price'], /missing required argument 'file' \[PARAGRAD_USAGE\]/],
     [['predict', 'model'], /missing required argument 'file'/],
-    [['inspect', 'a', 'b'], /too many arguments/],
+    [['predict', 'a'], /too many arguments/],
     [['train', 'houses.csv', '--target'], /option '--target <column>' argument missing/],
     [['train', 'houses.csv', '--target', 'price', '--workers', '0'], /--workers must be .*, not 0 \[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--workers', 'two'], /--workers must be a whole number, not 'two' \[PARAGRAD_OPTION\]/],

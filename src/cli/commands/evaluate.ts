@@ -1,3 +1,4 @@
+import type { TableSource } from '../../data/source-files.ts';
 import { evaluateResult } from '../format/evaluate-result.ts';
 import { json } from '../format/json.ts';
 import { predictRemarks } from '../format/predict-result.ts';
@@ -7,7 +8,7 @@ import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `paragrad evaluate`. @returns the exit code */
-export async function evaluateCommand(model: string, file: string, flags: EvaluateFlags, terminal: Terminal): Promise<number> {
+export async function evaluateCommand(model: string, file: TableSource, flags: EvaluateFlags, terminal: Terminal): Promise<number> {
   const progress = new LiveProgress(terminal);
   try {
     const { evaluate } = await import('../../run/evaluate.ts');

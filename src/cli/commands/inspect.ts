@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { labelOf, type TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
 import { datasetResult } from '../format/dataset-result.ts';
 import { inspectResult } from '../format/inspect-result.ts';
@@ -11,13 +12,17 @@ import { type Terminal, textWidth } from '../terminal.ts';
 import { checkFree } from './files.ts';
 
 /** `paragrad inspect`: a folder is a dataset or a model, anything else is data. @returns the exit code */
-export async function inspectCommand(path: string, flags: InspectFlags, terminal: Terminal): Promise<number> {
+export async function inspectCommand(source: TableSource, flags: InspectFlags, terminal: Terminal): Promise<number> {
   const { json: asJson = false, force, verify = false, ...options } = flags;
   const { out } = terminal;
+  // One path may be a folder; several are files.
+  const path = typeof source === 'string' ? source : '';
   const { isDataset } = await import('../../data/dataset/read.ts');
-  if (await isDataset(path)) return inspectDatasetCommand(path, flags, terminal);
+  if (path !== '' && (await isDataset(path))) return inspectDatasetCommand(path, flags, terminal);
   if (verify)
-    throw new ParagradError('PARAGRAD_OPTION', `--verify is for dataset folders, and ${path} is none`, { place: { option: '--verify' } });
+    throw new ParagradError('PARAGRAD_OPTION', `--verify is for dataset folders, and ${labelOf(source)} is none`, {
+      place: { option: '--verify' },
+    });
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     const { loadModel } = await import('../../run/model-folder.ts');
     const { summary } = await loadModel(path);
@@ -29,7 +34,7 @@ export async function inspectCommand(path: string, flags: InspectFlags, terminal
   try {
     const { inspectData } = await import('../../run/inspect.ts');
     const description = await interruptible(
-      (signal) => inspectData(path, { ...options, signal }),
+      (signal) => inspectData(source, { ...options, signal }),
       () => progress.note('interrupted'),
     );
     progress.end();

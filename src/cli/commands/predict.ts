@@ -1,3 +1,4 @@
+import type { TableSource } from '../../data/source-files.ts';
 import type { PredictReport } from '../../run/predict.ts';
 import { json } from '../format/json.ts';
 import { predictRemarks, predictResult } from '../format/predict-result.ts';
@@ -8,7 +9,7 @@ import type { Terminal } from '../terminal.ts';
 import { checkFree } from './files.ts';
 
 /** `paragrad predict`. @returns the exit code */
-export async function predictCommand(model: string, file: string, flags: PredictFlags, terminal: Terminal): Promise<number> {
+export async function predictCommand(model: string, file: TableSource, flags: PredictFlags, terminal: Terminal): Promise<number> {
   const { out } = flags;
   if (out !== undefined) checkFree(out, '--out', flags.force);
   const progress = new LiveProgress(terminal);
@@ -27,7 +28,7 @@ export async function predictCommand(model: string, file: string, flags: Predict
 
 async function predictRows(
   model: string,
-  file: string,
+  file: TableSource,
   flags: PredictFlags,
   signal: AbortSignal,
   progress: LiveProgress,
@@ -48,7 +49,7 @@ async function predictRows(
 /** All predictions in one JSON object. */
 async function predictJson(
   folder: string,
-  file: string,
+  file: TableSource,
   flags: PredictFlags,
   signal: AbortSignal,
   progress: LiveProgress,

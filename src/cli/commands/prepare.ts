@@ -1,3 +1,4 @@
+import type { TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
 import { prepareResult } from '../format/dataset-result.ts';
 import { json } from '../format/json.ts';
@@ -7,7 +8,7 @@ import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `paragrad prepare`. @returns the exit code */
-export async function prepareCommand(file: string, flags: PrepareFlags, terminal: Terminal): Promise<number> {
+export async function prepareCommand(file: TableSource, flags: PrepareFlags, terminal: Terminal): Promise<number> {
   const { json: asJson = false, memory, out, ...options } = flags;
   for (const [option, value, what] of [
     ['--target', flags.target, 'name the column to predict'],

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
 import type { TrainedRun } from '../../run/train.ts';
 import type { RunSummary } from '../../run/types.ts';
@@ -13,14 +14,14 @@ import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `paragrad train`. @returns the exit code */
-export async function trainCommand(file: string, flags: TrainFlags, terminal: Terminal): Promise<number> {
+export async function trainCommand(file: TableSource, flags: TrainFlags, terminal: Terminal): Promise<number> {
   const { json: asJson = false, timeLimit, ...options } = flags;
   const { datasetTarget } = await import('../../run/dataset.ts');
   const target = (await datasetTarget(file)) ?? flags.target;
   if (target === undefined)
     throw new ParagradError(
       'PARAGRAD_USAGE',
-      `--target is missing: name the column to predict (${terminal.command} inspect ${shellWord(file)} shows the columns)`,
+      `--target is missing: name the column to predict (${terminal.command} inspect ${shellWord(typeof file === 'string' ? file : (file[0] ?? ''))} shows the columns)`,
       {
         place: { option: '--target' },
       },
