@@ -2,6 +2,7 @@ export type { ArraySource } from './data/arrays.ts';
 export type { TableSource } from './data/source-files.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
+export { writeCoefficients } from './run/coefficients-file.ts';
 export { type DatasetDescription, type DatasetSummary, inspectDataset } from './run/dataset.ts';
 export { type Check, type Diagnosis, doctor } from './run/doctor/doctor.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';

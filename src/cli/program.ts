@@ -62,6 +62,7 @@ export interface InspectFlags
   readonly force?: boolean;
   readonly json?: boolean;
 }
+  readonly coefficients?: string;
 
 /** What the commands do; each is loaded when it is called, so that `--help` need not wait for it. */
 export interface Handlers {
@@ -287,6 +288,11 @@ function addInspect(program: Command, handlers: Handlers): void {
 
 function addGenerate(program: Command, handlers: Handlers): void {
   const generate = program.command('generate').summary('make a table of random numbers with a known model');
+  group(
+    inspect,
+    'Models:',
+    option('--coefficients <file>', 'write all coefficients, in your units and standardised (.csv, .jsonl or .parquet)'),
+  );
   generate.description('Makes a table of random numbers, x1, x2, … and y, with a known model: the same bytes on every machine.');
   group(
     generate,
@@ -295,6 +301,7 @@ function addGenerate(program: Command, handlers: Handlers): void {
     option('--columns <count>', 'number of features (needed)', parseCount),
     option('--model <linear|logistic>', 'y is a number, or 0 and 1 (default linear)'),
     option('--condition <number>', 'condition number of the features: 1 is easy, 1e6 hard (default 1)', parseNumber),
+    'paragrad inspect model --coefficients coefficients.csv',
     option('--noise <number>', 'in y, beside a signal of standard deviation 1 (default 0.5)', parseNumber),
     option('--seed <count>', 'another seed, another table (default 0)', parseCount),
   );

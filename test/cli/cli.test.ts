@@ -109,6 +109,7 @@ describe('wrong usage', () => {
     [['generate', '--rows', '9', '--columns', '2'], /--out is missing/],
     [['generate', '--rows', '9', '--out', 'g.csv'], /--columns is missing/],
     [['generate', '--rows', '0', '--columns', '2', '--out', 'g.csv'], /--rows must be a whole number from 1 to/],
+    [['inspect', 'houses.csv', '--coefficients', 'c.csv'], /--coefficients is for model folders/],
     [
       ['generate', '--rows', '9', '--columns', '1', '--condition', '2', '--out', 'g.csv'],
       /--condition must be 1 where there is one column/,
@@ -139,6 +140,7 @@ describe('failures', () => {
   ])('%j', async (argv, message) => {
     const { code, out, err } = await run(...argv);
     expect({ code, out }).toEqual({ code: 1, out: '' });
+    [['inspect', 'folder', '--coefficients', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
     expect(err).toMatch(message);
     expect(err).toMatch(/^error: .*\n$/);
   });

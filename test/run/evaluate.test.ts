@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluate, loadModel, predict, predictFile, train } from '../../src/index.ts';
+import { evaluate, loadModel, predict, predictFile, train, writeCoefficients } from '../../src/index.ts';
 import { uniform } from '../../src/random.ts';
-import { failure, temporaryFolder, writeFile } from '../data/helpers.ts';
+import { failure, rowsOf, temporaryFolder, writeFile } from '../data/helpers.ts';
 
 const folder = temporaryFolder();
 const rows = Array.from({ length: 600 }, (_, i) => {
@@ -38,6 +38,27 @@ describe('predict', () => {
         expect(block.z[i]).toBeCloseTo(z, 10);
         expect(block.prediction[i]).toBeCloseTo(out === linear ? z : 1 / (1 + Math.exp(-z)), 10);
       }
+    close();
+  });
+
+  it('gives the numbers of the exported coefficients, applied by hand', async () => {
+    const model = await loadModel(linear);
+    const to = join(folder, 'coefficients.csv');
+    await writeCoefficients(model, to);
+    const { names, rows: found } = await rowsOf(to, { category: ['name', 'column', 'part', 'level'] });
+    const parts = found.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i]])));
+    expect(parts.map(({ name }) => name)).toEqual([...model.coefficients().map(({ name }) => name), 'intercept']);
+    const byHand = (row: (typeof rows)[number]): number =>
+      parts.reduce((sum, { column, part, level, coefficient, mean }) => {
+        const value = row[column as 'a' | 'b' | 'zone'];
+        if (part === 'intercept') return sum + Number(coefficient);
+        if (part === 'missing') return sum + (value === '' ? Number(coefficient) : 0);
+        if (part === 'level') return sum + (value === level ? Number(coefficient) : 0);
+        return sum + Number(coefficient) * (value === '' ? Number(mean) : Number(value));
+      }, 0);
+    const { blocks, close } = await predict(model, file);
+    for await (const block of blocks)
+      for (let i = 0; i < block.rows; i += 1) expect(block.z[i]).toBeCloseTo(byHand(rows[block.firstRow + i] as (typeof rows)[number]), 10);
     close();
   });
 

@@ -4,6 +4,7 @@ import { ParagradError } from '../../errors.ts';
 import { datasetResult } from '../format/dataset-result.ts';
 import { inspectResult } from '../format/inspect-result.ts';
 import { json } from '../format/json.ts';
+import { clean, plural } from '../format/text.ts';
 import { modelResult } from '../format/train-result.ts';
 import { interruptible } from '../interrupt.ts';
 import type { InspectFlags } from '../program.ts';
@@ -13,7 +14,7 @@ import { checkFree } from './files.ts';
 
 /** `paragrad inspect`: a folder is a dataset or a model, anything else is data. @returns the exit code */
 export async function inspectCommand(source: TableSource, flags: InspectFlags, terminal: Terminal): Promise<number> {
-  const { json: asJson = false, force, verify = false, ...options } = flags;
+  const { json: asJson = false, force, verify = false, coefficients, ...options } = flags;
   const { out } = terminal;
   // One path may be a folder; several are files.
   const path = typeof source === 'string' ? source : '';
@@ -24,11 +25,12 @@ export async function inspectCommand(source: TableSource, flags: InspectFlags, t
       place: { option: '--verify' },
     });
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
-    const { loadModel } = await import('../../run/model-folder.ts');
-    const { summary } = await loadModel(path);
-    await out.write(asJson ? json(summary) : `${modelResult(summary, out.style)}\n`);
-    return 0;
+    return inspectModelCommand(path, flags, terminal);
   }
+  if (coefficients !== undefined)
+    throw new ParagradError('PARAGRAD_OPTION', `--coefficients is for model folders, and ${labelOf(source)} is none`, {
+      place: { option: '--coefficients' },
+    });
   if (options.encoded !== undefined) checkFree(options.encoded, '--encoded', force);
   const progress = new LiveProgress(terminal);
   try {
@@ -61,4 +63,18 @@ async function inspectDatasetCommand(path: string, flags: InspectFlags, terminal
   } finally {
     progress.end();
   }
+}
+
+async function inspectModelCommand(path: string, { coefficients, force, json: asJson }: InspectFlags, { out }: Terminal): Promise<number> {
+  if (coefficients !== undefined) checkFree(coefficients, '--coefficients', force);
+  const { loadModel } = await import('../../run/model-folder.ts');
+  const model = await loadModel(path);
+  const lines: string[] = [];
+  if (coefficients !== undefined) {
+    const { writeCoefficients } = await import('../../run/coefficients-file.ts');
+    const written = await writeCoefficients(model, coefficients);
+    lines.push('', `${plural(written.coefficients, 'coefficient')} saved in ${out.style.bold(clean(coefficients))}`);
+  }
+  await out.write(asJson === true ? json(model.summary) : `${[modelResult(model.summary, out.style), ...lines].join('\n')}\n`);
+  return 0;
 }

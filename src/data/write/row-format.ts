@@ -44,9 +44,10 @@ export function rowEncoder(format: RowFormat, columns: readonly OutColumn[]): Ro
  * The format that is written: what was asked for, else what the file's name ends with, else CSV.
  *
  * @param file undefined: a stream
+ * @param option that named the file
  * @throws PARAGRAD_OPTION for an unknown format, or an ending of a format that is not written
  */
-export function rowFormat(file: string | undefined, asked: string | undefined): RowFormat {
+export function rowFormat(file: string | undefined, asked: string | undefined, option = '--out'): RowFormat {
   if (asked !== undefined) {
     if (Object.hasOwn(FORMATS, asked)) return asked as RowFormat;
     throw new ParagradError('PARAGRAD_OPTION', `--format must be one of ${Object.keys(FORMATS).join(', ')}, not '${asked}'`, {
@@ -59,8 +60,8 @@ export function rowFormat(file: string | undefined, asked: string | undefined): 
   if (format === undefined)
     throw new ParagradError(
       'PARAGRAD_OPTION',
-      `--out ${file}: files that end in ${listOf(Object.keys(EXTENSIONS).map((name) => `.${name}`))} are written; --format says which format another name has`,
-      { place: { option: '--out', ...(file === undefined ? {} : { file }) } },
+      `${option} ${file}: files that end in ${listOf(Object.keys(EXTENSIONS).map((name) => `.${name}`))} are written${option === '--out' ? '; --format says which format another name has' : ''}`,
+      { place: { option, ...(file === undefined ? {} : { file }) } },
     );
   return format;
 }
