@@ -5,6 +5,7 @@ export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
 export { writeCoefficients } from './run/coefficients-file.ts';
 export { type DatasetDescription, type DatasetSummary, inspectDataset } from './run/dataset.ts';
 export { type Check, type Diagnosis, doctor } from './run/doctor/doctor.ts';
+export { type DryRun, dryRun } from './run/dry-run.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './run/evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './run/generate/generate.ts';
 export { type ColumnDescription, type DataDescription, type InspectOptions, inspectData } from './run/inspect.ts';
@@ -21,5 +22,6 @@ export {
 } from './run/predict.ts';
 export { type PredictFileOptions, type PredictSummary, predictFile } from './run/predict-file.ts';
 export { type PrepareOptions, type PrepareSummary, prepare } from './run/prepare.ts';
+export { type ResumeOptions, resume } from './run/resume.ts';
 export { type TrainedRun, train } from './run/train.ts';
 export type { Coefficient, PlanSummary, RunEvent, RunSummary, SchemaSummary, TrainOptions } from './run/types.ts';

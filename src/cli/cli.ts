@@ -14,7 +14,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   let exitCode = 0;
   const program = createProgram(terminal.version, {
     train: async (file, flags) => {
-      exitCode = await (await import('./commands/train.ts')).trainCommand(file, flags, terminal);
+      exitCode =
+        flags.dryRun === true
+          ? await (await import('./commands/dry-run.ts')).dryRunCommand(file, flags, terminal)
+          : await (await import('./commands/train.ts')).trainCommand(file, flags, terminal);
     },
     prepare: async (file, flags) => {
       exitCode = await (await import('./commands/prepare.ts')).prepareCommand(file, flags, terminal);

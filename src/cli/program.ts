@@ -2,11 +2,15 @@ import { Command, Option } from 'commander';
 import type { TableSource } from '../data/source-files.ts';
 import type { PrepareOptions } from '../run/prepare.ts';
 import type { TrainOptions } from '../run/types.ts';
+import { withConfig } from './config.ts';
 import { collect, parseBytes, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
 
-export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'signal' | 'onEvent'> & {
+export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds' | 'signal' | 'onEvent'> & {
   readonly timeLimit?: number;
+  readonly checkpointEvery?: number;
+  readonly resume?: string;
   readonly json?: boolean;
+  readonly dryRun?: boolean;
 };
 export type PrepareFlags = Omit<PrepareOptions, 'out' | 'signal' | 'onEvent' | 'memoryBytes' | 'shardBytes'> & {
   readonly out?: string;
@@ -58,15 +62,15 @@ export interface InspectFlags
     | 'standardize'
   > {
   readonly encoded?: string;
+  readonly coefficients?: string;
   readonly verify?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
 }
-  readonly coefficients?: string;
 
 /** What the commands do; each is loaded when it is called, so that `--help` need not wait for it. */
 export interface Handlers {
-  train(file: TableSource, flags: TrainFlags): Promise<void>;
+  train(file: TableSource | undefined, flags: TrainFlags): Promise<void>;
   prepare(file: TableSource, flags: PrepareFlags): Promise<void>;
   predict(model: string, file: TableSource, flags: PredictFlags): Promise<void>;
   evaluate(model: string, file: TableSource, flags: EvaluateFlags): Promise<void>;
@@ -129,7 +133,7 @@ const THRESHOLD = (): Option =>
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
 
 function addTrain(program: Command, handlers: Handlers): void {
-  const train = program.command('train').argument('<file...>', `${FILES}; or a dataset folder`).summary('train a model from a table');
+  const train = program.command('train').argument('[file...]', `${FILES}; or a dataset folder`).summary('train a model from a table');
   train.description('Trains a linear or logistic model from a table, and saves it in a folder.');
   group(
     train,
@@ -157,6 +161,10 @@ function addTrain(program: Command, handlers: Handlers): void {
     option('--max-passes <count>', 'most readings of the training rows (default 1000)', parseCount),
     option('--time-limit <time>', 'end after 90, 90s, 5m or 1h, and keep what was learned', parseDuration),
     option('--start <null|zero>', 'start at the intercept-only model, or at all zeros (default null)'),
+    option('--init <model>', 'start at the weights of a model that was trained before'),
+    option('--early-stopping <count>', 'end after so many updates without a lower validation loss, and keep its weights', parseCount),
+    option('--resume <run>', 'go on with an interrupted run, from its last checkpoint'),
+    option('--checkpoint-every <time>', 'save what --resume needs this often (default 60s)', parseDuration),
   );
   group(
     train,
@@ -177,6 +185,8 @@ function addTrain(program: Command, handlers: Handlers): void {
     'Output:',
     option('--out <folder>', 'where model and run are saved (default runs/<time>-<target>)'),
     option('--force', 'replace the folder where it exists'),
+    option('--dry-run', 'show what would run, with all defaults, and end'),
+    option('--config <file>', 'options from a JSON file, such as config.json of a run; those given here count more'),
     option('--explain', 'show who owns what, and each worker’s part of the first gradient'),
     JSON_OPTION(),
   );
@@ -187,8 +197,13 @@ function addTrain(program: Command, handlers: Handlers): void {
     'paragrad train houses.csv --target price --drop id --category zip --out model',
     'paragrad train clicks.csv --target clicked --positive yes --workers 2 --time-limit 5m',
     'paragrad train houses.csv --target price --workers 2 --explain',
+    'paragrad train houses.csv --config options.json --dry-run',
+    'paragrad train houses.csv --target price --max-passes 2 --out run',
+    'paragrad train --resume run --max-passes 1000',
   );
-  train.action((files: string[], flags: TrainFlags) => handlers.train(sourceOf(files), flags));
+  train.action((files: string[], _flags: TrainFlags, command: Command) =>
+    handlers.train(files.length === 0 ? undefined : sourceOf(files), withConfig(command)),
+  );
 }
 
 function addPrepare(program: Command, handlers: Handlers): void {
@@ -273,6 +288,11 @@ function addInspect(program: Command, handlers: Handlers): void {
     option('--dtype <f32|f64>', 'precision of the encoded features (default f64)'),
     ...SPLIT(),
   );
+  group(
+    inspect,
+    'Models:',
+    option('--coefficients <file>', 'write all coefficients, in your units and standardised (.csv, .jsonl or .parquet)'),
+  );
   group(inspect, 'Datasets:', option('--verify', 'read all of a dataset folder and check every checksum'));
   group(inspect, 'Output:', option('--force', 'replace the file where it exists'), JSON_OPTION());
   inspect.addHelpOption(HELP().helpGroup('Output:'));
@@ -281,6 +301,7 @@ function addInspect(program: Command, handlers: Handlers): void {
     'paragrad inspect houses.csv',
     'paragrad inspect houses.csv --target price --encoded encoded.parquet',
     'paragrad inspect model',
+    'paragrad inspect model --coefficients coefficients.csv',
     'paragrad inspect dataset --verify',
   );
   inspect.action((paths: string[], flags: InspectFlags) => handlers.inspect(sourceOf(paths), flags));
@@ -288,11 +309,6 @@ function addInspect(program: Command, handlers: Handlers): void {
 
 function addGenerate(program: Command, handlers: Handlers): void {
   const generate = program.command('generate').summary('make a table of random numbers with a known model');
-  group(
-    inspect,
-    'Models:',
-    option('--coefficients <file>', 'write all coefficients, in your units and standardised (.csv, .jsonl or .parquet)'),
-  );
   generate.description('Makes a table of random numbers, x1, x2, … and y, with a known model: the same bytes on every machine.');
   group(
     generate,
@@ -301,7 +317,6 @@ function addGenerate(program: Command, handlers: Handlers): void {
     option('--columns <count>', 'number of features (needed)', parseCount),
     option('--model <linear|logistic>', 'y is a number, or 0 and 1 (default linear)'),
     option('--condition <number>', 'condition number of the features: 1 is easy, 1e6 hard (default 1)', parseNumber),
-    'paragrad inspect model --coefficients coefficients.csv',
     option('--noise <number>', 'in y, beside a signal of standard deviation 1 (default 0.5)', parseNumber),
     option('--seed <count>', 'another seed, another table (default 0)', parseCount),
   );

@@ -1,5 +1,5 @@
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
-import type { StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 
 /**
  * The contract of the engines: where ranks live. An engine starts workers, hands them to the strategy, and ends them. A
@@ -36,6 +36,8 @@ export interface Session {
 export interface EngineHooks {
   /** Updates of the weights, in batches: at most some ten calls a second, from the thread that called `train`. */
   readonly onSteps?: (steps: readonly StepRecord[]) => void;
+  /** State to go on from, now and then (`TrainingJob.checkpointEveryMs`), and when a limit or an abort ends the run. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
   /** Ends the run at the next step, on all ranks: what was learned until then is the result. */
   readonly signal?: AbortSignal;
 }

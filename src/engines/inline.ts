@@ -67,6 +67,7 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
           now: () => performance.now(),
           decide: rank === 0 ? decide : () => CONTROL.go,
           onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
+          onCheckpoint: (checkpoint) => hooks.onCheckpoint?.(structuredClone(checkpoint)),
           pause,
         }),
       ),

@@ -14,13 +14,13 @@ import type { WorkerMessage, WorkerRequest } from './worker/protocol.ts';
  */
 export const threads = { name: 'threads', kind: 'resident', open: (workers): ThreadSession => new ThreadSession(workers) } satisfies Engine;
 
-type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'failed' }>;
+type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'checkpoint' | 'failed' }>;
 
 /** A request that a thread has not answered yet. */
 interface Pending {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: ParagradError) => void;
-  readonly onSteps: EngineHooks['onSteps'];
+  readonly hooks: EngineHooks;
 }
 
 class Thread {
@@ -37,18 +37,22 @@ class Thread {
     this.worker.on('exit', (code) => this.#lose(`ended with exit code ${code} before its work did`));
   }
 
-  ask(request: WorkerRequest, onSteps?: EngineHooks['onSteps']): Promise<Answer> {
+  ask(request: WorkerRequest, hooks: EngineHooks = {}): Promise<Answer> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     assert(this.#pending === undefined, 'a thread does one thing at a time');
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject, onSteps };
+      this.#pending = { resolve, reject, hooks };
       this.worker.postMessage(request);
     });
   }
 
   #hear(message: WorkerMessage): void {
     if (message.kind === 'steps') {
-      this.#pending?.onSteps?.(message.steps);
+      this.#pending?.hooks.onSteps?.(message.steps);
+      return;
+    }
+    if (message.kind === 'checkpoint') {
+      this.#pending?.hooks.onCheckpoint?.(message.checkpoint);
       return;
     }
     const pending = this.#pending;
@@ -98,7 +102,7 @@ export class ThreadSession implements Session {
         this.#threads.map(async (thread, rank) => {
           const row = rows[Math.floor(rank / grid.columns)] as SharedHandle;
           try {
-            return await thread.ask({ kind: 'train', job, rank, world, row, aborted }, hooks.onSteps);
+            return await thread.ask({ kind: 'train', job, rank, world, row, aborted }, hooks);
           } catch (error) {
             // Who waits for it, now or later, is told; their failures tell the others of their own groups.
             reportLost(world, rank);

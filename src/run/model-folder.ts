@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
+import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import type { StepRecord } from '../strategies/job.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
@@ -11,18 +12,18 @@ import { NUMERICS_VERSION } from './version.ts';
 /** Files of a run and model folder. */
 const WEIGHTS = 'model.safetensors';
 const RECORD = 'model.json';
-const CONFIG = 'config.json';
+export const CONFIG = 'config.json';
 const EVENTS = 'events.jsonl';
 const FORMAT = 'paragrad-model';
 const FORMAT_VERSION = 1;
 
-/** Writes the files; the folder gets its name when the caller commits it. */
-export async function writeModel(
-  folder: NewFolder,
-  model: FittedModel,
-  config: ResolvedOptions,
-  steps: readonly StepRecord[],
-): Promise<void> {
+/** What `config.json` says: the source (a path, absolute; null for arrays) and all options. */
+export function configText(source: TableSource | null, options: ResolvedOptions): string {
+  return `${JSON.stringify({ numericsVersion: NUMERICS_VERSION, source, ...options }, null, 2)}\n`;
+}
+
+/** Writes the files; `config`: the text of `config.json`. The folder gets its name when the caller commits it. */
+export async function writeModel(folder: NewFolder, model: FittedModel, config: string, steps: readonly StepRecord[]): Promise<void> {
   const { weights, intercept } = model.vector;
   const tensors = {
     weights: { dtype: 'F64' as const, shape: [weights.length], values: weights },
@@ -30,7 +31,7 @@ export async function writeModel(
   };
   const metadata = { format: FORMAT, numericsVersion: String(NUMERICS_VERSION), sha256: model.weightsSha256 };
   await folder.write(WEIGHTS, writeSafetensors(tensors, metadata));
-  await folder.write(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
+  await folder.write(CONFIG, config);
   await folder.write(EVENTS, steps.map((step) => `${JSON.stringify({ kind: 'step', ...step })}\n`).join(''));
   const head = { format: FORMAT, formatVersion: FORMAT_VERSION, numericsVersion: NUMERICS_VERSION };
   await folder.write(RECORD, `${JSON.stringify({ ...head, ...model.record }, null, 2)}\n`);

@@ -22,6 +22,7 @@ export interface ResolvedOptions extends Omit<TrainOptions, 'signal' | 'onEvent'
   readonly shuffle: 'windows' | 'none';
   readonly maxCategories: number;
   readonly kernels: 'wasm' | 'reference';
+  readonly checkpointSeconds: number;
 }
 
 const DEFAULTS = {
@@ -41,6 +42,7 @@ const DEFAULTS = {
   shuffle: 'windows',
   maxCategories: 256,
   kernels: 'wasm',
+  checkpointSeconds: 60,
 } as const satisfies Partial<TrainOptions>;
 
 /**
@@ -65,6 +67,8 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   if (resolved.learningRate !== 'auto') number('--learning-rate', resolved.learningRate, (x) => x > 0, `'auto' or a number above 0`);
   number('--time-limit', resolved.timeLimitSeconds, (x) => x > 0, 'a time above 0');
   number('--validation-fraction', resolved.validationFraction, (x) => x >= 0 && x < 1, 'a number of at least 0 and below 1');
+  number('--checkpoint-every', resolved.checkpointSeconds, (x) => x >= 0, 'a time of at least 0');
+  whole('--early-stopping', resolved.earlyStopping, 1, 1e9);
   whole('--max-passes', resolved.maxPasses, 1, 1e12);
   whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   whole('--workers', resolved.workers, 1, 1024);

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ParagradError } from '../errors.ts';
 
@@ -11,6 +11,8 @@ export class NewFolder {
   /** Its name until it is whole. */
   readonly #partial: string;
   readonly #force: boolean;
+  /** The folder is this run's own: it holds checkpoints, or is being resumed. */
+  #own = false;
 
   private constructor(target: string, partial: string, force: boolean) {
     this.path = target;
@@ -65,10 +67,30 @@ export class NewFolder {
     }
   }
 
-  /** Gives the folder its name; a replaced one is gone only then. */
-  async commit(): Promise<void> {
+  /** Takes over a run folder, to resume it. */
+  static async resume(target: string): Promise<NewFolder> {
+    const folder = await NewFolder.claim(target, true);
+    folder.#own = true;
+    return folder;
+  }
+
+  /** Makes the folder before it is whole, for a run's checkpoints: with a configuration, and without a model. */
+  async begin(name: string, content: string): Promise<void> {
+    if (this.#own) return;
+    await checkFree(this.path, this.#force);
+    // A model that is to be replaced stays until its successor is whole; checkpoints of its run would be taken for ours.
+    await mkdir(this.path, { recursive: true });
+    await rm(path.join(this.path, 'checkpoints'), { recursive: true, force: true });
+    await writeFile(path.join(this.path, name), content);
+    this.#own = true;
+  }
+
+  /** Gives the folder its name; a replaced one is gone only then. Of the replaced one, `keep` moves over. */
+  async commit(keep: readonly string[] = []): Promise<void> {
     try {
-      await checkFree(this.path, this.#force);
+      if (!this.#own) await checkFree(this.path, this.#force);
+      for (const name of keep)
+        if (await exists(path.join(this.path, name))) await rename(path.join(this.path, name), path.join(this.#partial, name));
       const old = `${this.#partial}-old`;
       const replaced = await exists(this.path);
       if (replaced) await rename(this.path, old);

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { ArraySource } from '../data/arrays.ts';
 import { loadDataset } from '../data/dataset/load.ts';
 import type { Dataset } from '../data/dataset/read.ts';
@@ -11,10 +12,12 @@ import type { RowColumns } from '../data/table.ts';
 import type { Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
 import { layoutOf } from '../partition/layout.ts';
-import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import type { Checkpoint, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { CheckpointWriter } from './checkpoints.ts';
 import { datasetAt, tableOptions, withDataset } from './dataset.ts';
+import { initialVector } from './initial.ts';
 import { FittedModel } from './model.ts';
-import { writeModel } from './model-folder.ts';
+import { CONFIG, configText, loadModel, writeModel } from './model-folder.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { NewFolder } from './run-folder.ts';
@@ -37,11 +40,17 @@ export interface TrainedRun {
  * @throws ParagradError; its `code` is stable (docs/errors.md). Nothing is written then.
  */
 export async function train(source: TableSource | ArraySource, options: TrainOptions): Promise<TrainedRun> {
+  return runTraining(source, options);
+}
+
+/** `train`, from the start or from a checkpoint of the run folder `options.out`. */
+export async function runTraining(source: TableSource | ArraySource, options: TrainOptions, resume?: Checkpoint): Promise<TrainedRun> {
   const began = performance.now();
   const dataset = isTableSource(source) ? await datasetAt(source) : undefined;
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   const emit = (event: RunEvent): void => options.onEvent?.(event);
-  const folder = resolved.out === undefined ? undefined : await NewFolder.claim(resolved.out, resolved.force ?? false);
+  const folder = await folderOf(resolved, resume);
+  const config = configText(isTableSource(source) ? absolute(source) : null, resolved);
   const crew = new Crew();
   try {
     const encoded = await encodeSource(dataset ?? source, resolved, crew, options.signal, emit);
@@ -49,18 +58,26 @@ export async function train(source: TableSource | ArraySource, options: TrainOpt
     emit({ kind: 'schema', schema });
     const plan = planOf(encoded.store.training.layout, resolved);
     emit({ kind: 'plan', plan: describePlan(encoded.store.training.layout, plan) });
-    const hooks = { onSteps: (steps: TrainingOutcome['steps']) => emit({ kind: 'steps', steps }) };
-    const job = jobOf(encoded, resolved, plan);
+    const initial =
+      resolved.init === undefined || resume !== undefined ? undefined : initialVector(await loadModel(resolved.init), encoded);
+    if (initial?.note !== undefined) emit({ kind: 'note', text: initial.note });
+    const job = { ...jobOf(encoded, resolved, plan), resume, initial: initial?.vector };
     const session = await crew.open(plan.engine, plan.partition.workers);
-    const outcome = await session.train(job, options.signal === undefined ? hooks : { ...hooks, signal: options.signal });
+    const checkpoints = folder === undefined ? undefined : new CheckpointWriter(folder.path);
+    const outcome = await session.train(job, {
+      onSteps: (steps) => emit({ kind: 'steps', steps }),
+      onCheckpoint: (checkpoint) => checkpoints?.write(checkpoint, async () => folder?.begin(CONFIG, config)),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    await checkpoints?.finish();
     await crew.close();
     const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
     const summary = summaryOf({ encoded, schema, plan, outcome, validation, options: resolved, totalMs: performance.now() - began });
     for (const text of summary.notes) emit({ kind: 'note', text });
     const model = modelOf(encoded, outcome, summary, isTableSource(source) ? resolved : {});
     if (folder !== undefined) {
-      await writeModel(folder, model, resolved, outcome.steps);
-      await folder.commit();
+      await writeModel(folder, model, config, outcome.steps);
+      await folder.commit(summary.converged ? [] : ['checkpoints']);
       emit({ kind: 'saved', path: folder.path });
     }
     return { model, summary };
@@ -133,7 +150,20 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
     maxPasses: options.maxPasses,
     endAtMs: limit === undefined ? Number.POSITIVE_INFINITY : Date.now() + limit * 1000,
     explain: options.explain ?? false,
+    checkpointEveryMs: options.checkpointSeconds * 1000,
+    earlyStopping: options.earlyStopping,
   };
+}
+
+/** Paths that hold wherever a run is resumed from. */
+function absolute(source: TableSource): TableSource {
+  const full = (file: string): string => (file === '-' ? file : path.resolve(file));
+  return typeof source === 'string' ? full(source) : source.map(full);
+}
+
+async function folderOf({ out, force }: ResolvedOptions, resume: Checkpoint | undefined): Promise<NewFolder | undefined> {
+  if (out === undefined) return undefined;
+  return resume === undefined ? NewFolder.claim(out, force ?? false) : NewFolder.resume(out);
 }
 
 /**

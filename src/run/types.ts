@@ -16,6 +16,8 @@ export interface TrainOptions {
   readonly intercept?: boolean;
   /** Default 'null': the intercept-only model; 'zero': all weights and the intercept 0. */
   readonly start?: 'null' | 'zero';
+  /** Start at the weights of a trained model: its folder. */
+  readonly init?: string;
   /** Default true: numbers are centred and divided by their standard deviation. */
   readonly standardize?: boolean;
   /** Default 'auto'. */
@@ -60,6 +62,10 @@ export interface TrainOptions {
   readonly out?: string;
   /** Replace an existing `out`. */
   readonly force?: boolean;
+  /** State to go on from (`resume`) is saved in `out` this often, and when a limit or an abort ends the run. Default 60; 0: at every update. */
+  readonly checkpointSeconds?: number;
+  /** End after this many updates without a lower validation loss, with the weights of the lowest. Default: no. */
+  readonly earlyStopping?: number;
   /** Put every worker's partial gradient of the first step into the summary. */
   readonly explain?: boolean;
   /** Default 'wasm'; 'reference' is slow, for tests and study: the same bits. */

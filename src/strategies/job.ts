@@ -3,6 +3,7 @@ import type { DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
 import type { Partition } from '../partition/plan.ts';
 import type { EndReason, OptimizerOptions, Outcome, Progress } from '../update/optimizer.ts';
+import type { Vector } from '../update/pass.ts';
 
 /** What every rank of a training run is told. Survives `structuredClone`. */
 export interface TrainingJob {
@@ -17,6 +18,8 @@ export interface TrainingJob {
   readonly intercept: boolean;
   /** 'null': the intercept-only model. 'zero': w = 0, b = 0. */
   readonly start: 'null' | 'zero';
+  /** Start here instead. */
+  readonly initial?: Vector | undefined;
   /** 1 where an encoded column is a 0/1 indicator. */
   readonly indicators: Uint8Array;
   /** Variance of each encoded column over the training rows, as the encoder made them; read for numbers only. */
@@ -28,6 +31,30 @@ export interface TrainingJob {
   readonly endAtMs: number;
   /** Report every rank's partial gradient of the first step. */
   readonly explain: boolean;
+  /** Go on from here: split, engine and number of workers may be others than before, data and layout may not. */
+  readonly resume?: Checkpoint | undefined;
+  /** How often rank 0 hands out a checkpoint; default: only when a limit or an abort ends the run. */
+  readonly checkpointEveryMs?: number | undefined;
+  /** End after this many updates without a lower validation loss, with the weights of the lowest. */
+  readonly earlyStopping?: number | undefined;
+}
+
+/** All that a run needs to go on, on any engine, to the bits of an uninterrupted one. */
+export interface Checkpoint {
+  readonly optimizer: string;
+  /** The optimizer's state: plain data. */
+  readonly state: unknown;
+  /** Σv, Σv·y, Σv·offset and Σv·x of the training rows: other data have others. */
+  readonly fingerprint: Float64Array;
+  readonly watch: ValidationWatch | undefined;
+  readonly steps: readonly StepRecord[];
+}
+
+/** Early stopping: the lowest validation loss so far, and updates since. */
+export interface ValidationWatch {
+  readonly loss: number;
+  readonly since: number;
+  readonly outcome: Outcome;
 }
 
 /** A rank's share of the first gradient, for `--explain`. */

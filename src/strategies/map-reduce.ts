@@ -1,12 +1,13 @@
 import { CONTROL } from '../communicate/collective.ts';
 import { modelOf } from '../models/model.ts';
 import { createOptimizer } from '../update/index.ts';
-import type { EndReason, Optimizer, Problem } from '../update/optimizer.ts';
+import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
+import type { Vector } from '../update/pass.ts';
 import { dot } from '../update/vectors.ts';
 import { CellEvaluator } from './cell-evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
 import { explainFirstStep, PartsRecorder } from './explain.ts';
-import type { StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
+import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome, ValidationWatch } from './job.ts';
 import { problemOf } from './problem.ts';
 import type { RankHost, Strategy } from './strategy.ts';
 
@@ -30,26 +31,37 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     onParts: (pass, parts) => recorder.see(pass, parts),
     ...(host.pause === undefined ? {} : { pause: host.pause }),
   });
-  const { problem, notes } = await problemOf(job, evaluator);
+  const { problem, notes, fingerprint } = await problemOf(job, evaluator);
   const firstStep = job.explain ? await explainFirstStep(job, evaluator, problem, host, recorder) : undefined;
-  const optimizer = createOptimizer(job.optimizer, job.optimizerOptions, problem);
-  const steps: StepRecord[] = [];
-  const { state, reason } = await loop(optimizer, problem, evaluator, {
+  const optimizer = createOptimizer(job.resume?.optimizer ?? job.optimizer, job.optimizerOptions, problem);
+  const steps: StepRecord[] = [...(job.resume?.steps ?? [])];
+  const before = steps[steps.length - 1]?.atMs ?? 0;
+  let checkpointed = host.now();
+  const checkpoint = (state: unknown, watch: ValidationWatch | undefined): void => {
+    checkpointed = host.now();
+    if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps });
+  };
+  const { state, reason, watch } = await loop(optimizer, problem, evaluator, {
     maxPasses: job.maxPasses,
     decide: host.decide,
-    onStep: (progress) => {
-      const step = { ...progress, atMs: host.now() - began };
+    resume: job.resume,
+    patience: job.earlyStopping,
+    validationLoss: (vector) => validationLoss(job, evaluator, vector),
+    onStep: (progress, now, watched) => {
+      const step = { ...progress, atMs: before + host.now() - began };
       steps.push(step);
       host.onStep(step);
+      if (host.now() - checkpointed >= (job.checkpointEveryMs ?? Number.POSITIVE_INFINITY)) checkpoint(now, watched);
     },
   });
-  const outcome = optimizer.outcome(state, reason);
+  if (reason === 'aborted' || reason === 'time limit' || reason === 'max passes') checkpoint(state, watch);
+  const outcome = watch?.outcome ?? optimizer.outcome(state, reason);
   const { weights } = outcome.vector;
   const penalty = 0.5 * problem.l2 * dot(problem.layout, { weights, intercept: 0 }, { weights, intercept: 0 });
   const progress = optimizer.progress(state);
   return {
     outcome,
-    reason: outcome.reason,
+    reason: watch === undefined ? outcome.reason : reason,
     optimizer: optimizer.name,
     progress,
     weightSum: problem.weightSum,
@@ -66,10 +78,14 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   };
 }
 
-interface LoopOptions {
+interface LoopOptions<State> {
   readonly maxPasses: number;
   readonly decide: RankHost['decide'];
-  readonly onStep: (progress: ReturnType<Optimizer['progress']>) => void;
+  readonly resume: Checkpoint | undefined;
+  /** Early stopping: updates without a lower validation loss. */
+  readonly patience: number | undefined;
+  readonly validationLoss: (vector: Vector) => Promise<number>;
+  readonly onStep: (progress: Progress, state: State, watch: ValidationWatch | undefined) => void;
 }
 
 /**
@@ -80,26 +96,45 @@ export async function loop<State>(
   optimizer: Optimizer<State>,
   problem: Problem,
   evaluator: Evaluator,
-  options: LoopOptions,
-): Promise<{ state: State; reason: EndReason }> {
-  let state = optimizer.init(problem);
-  let iteration = -1;
+  options: LoopOptions<State>,
+): Promise<{ state: State; reason: EndReason; watch: ValidationWatch | undefined }> {
+  let state = options.resume === undefined ? optimizer.init(problem) : (options.resume.state as State);
+  let watch = options.resume?.watch;
+  let iteration = options.resume === undefined ? -1 : optimizer.progress(state).iteration;
   for (;;) {
     const next = optimizer.next(state);
-    if (next.kind === 'done') return { state, reason: next.reason };
+    if (next.kind === 'done') return { state, reason: next.reason, watch };
     const sampled = next.pass.kind === 'gram' || next.pass.kind === 'totals';
-    if (!sampled && optimizer.progress(state).passes >= options.maxPasses) return { state, reason: 'max passes' };
+    if (!sampled && optimizer.progress(state).passes >= options.maxPasses) return { state, reason: 'max passes', watch };
     const sums = await evaluator.evaluate(next.pass, options.decide());
+    const control = evaluator.lastControl;
     state = optimizer.absorb(state, { kind: next.pass.kind, sums } as Parameters<typeof optimizer.absorb>[1]);
     const progress = optimizer.progress(state);
-    if (progress.iteration !== iteration) options.onStep(progress);
+    if (progress.iteration !== iteration) {
+      if (options.patience !== undefined) {
+        watch = await watched(watch, optimizer.outcome(state, 'early stopping'), options.validationLoss);
+        if (watch.since >= options.patience) return { state, reason: 'early stopping', watch };
+      }
+      options.onStep(progress, state, watch);
+    }
     iteration = progress.iteration;
-    if (evaluator.lastControl === CONTROL.timeLimit) return { state, reason: 'time limit' };
-    if (evaluator.lastControl === CONTROL.abort) return { state, reason: 'aborted' };
+    if (control === CONTROL.timeLimit) return { state, reason: 'time limit', watch };
+    if (control === CONTROL.abort) return { state, reason: 'aborted', watch };
   }
 }
 
-async function validationLoss(job: TrainingJob, evaluator: Evaluator, vector: Parameters<typeof dot>[1]): Promise<number> {
+/** The watch after one more update. */
+async function watched(
+  before: ValidationWatch | undefined,
+  outcome: Outcome,
+  validationLoss: (vector: Vector) => Promise<number>,
+): Promise<ValidationWatch> {
+  const loss = await validationLoss(outcome.vector);
+  if (before === undefined || loss < before.loss) return { loss, since: 0, outcome };
+  return { ...before, since: before.since + 1 };
+}
+
+async function validationLoss(job: TrainingJob, evaluator: Evaluator, vector: Vector): Promise<number> {
   if (job.store.validation.layout.rows === 0) return Number.NaN;
   const { v } = await evaluator.evaluate({ kind: 'totals', set: 'validation' });
   const [loss] = await evaluator.evaluate({ kind: 'loss', at: [vector], set: 'validation' });

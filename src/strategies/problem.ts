@@ -11,13 +11,18 @@ const NEWTON_STEPS = 30;
 /**
  * What every rank knows before the first step, from one `totals` pass: V, column means, the intercept-only model.
  *
- * @throws PARAGRAD_NO_ROWS when no training row has a weight above 0.
+ * @throws PARAGRAD_NO_ROWS when no training row has a weight above 0; PARAGRAD_RESUME when a checkpoint is of other data.
  */
-export async function problemOf(job: TrainingJob, evaluator: Evaluator): Promise<{ problem: Problem; notes: string[] }> {
+export async function problemOf(
+  job: TrainingJob,
+  evaluator: Evaluator,
+): Promise<{ problem: Problem; notes: string[]; fingerprint: Float64Array }> {
   const model = modelOf(job.model);
   const { layout, chunks } = job.store.training;
   const totals = await evaluator.evaluate({ kind: 'totals', set: 'training' });
   if (!(totals.v > 0)) throw new ParagradError('PARAGRAD_NO_ROWS', 'there is no training row with a weight above 0: nothing to learn from');
+  const fingerprint = Float64Array.of(totals.v, totals.vy, totals.vOffset, ...totals.columns);
+  if (job.resume !== undefined) checkFingerprint(job.resume.fingerprint, fingerprint);
   const notes: string[] = [];
   const offsets = chunks.some(({ offset }) => offset !== 0);
   const nullModel = await nullModelOf(job, model, totals, evaluator, offsets, notes);
@@ -33,9 +38,18 @@ export async function problemOf(job: TrainingJob, evaluator: Evaluator): Promise
     columnVariances: job.columnVariances,
     indicators: job.indicators,
     nullModel,
-    start: job.start === 'zero' ? zero(layout.columns) : nullModel,
+    start: job.initial ?? (job.start === 'zero' ? zero(layout.columns) : nullModel),
   };
-  return { problem, notes };
+  return { problem, notes, fingerprint };
+}
+
+/** @throws PARAGRAD_RESUME */
+function checkFingerprint(before: Float64Array, now: Float64Array): void {
+  if (before.length === now.length && before.every((value, i) => Object.is(value, now[i]))) return;
+  throw new ParagradError(
+    'PARAGRAD_RESUME',
+    'the data are not those that the checkpoint was made with: their sums differ. Resume with the same data, or train anew',
+  );
 }
 
 function zero(columns: number): Vector {

@@ -1,6 +1,6 @@
 import type { Collective, ControlWord } from '../communicate/collective.ts';
 import type { Kernels } from '../kernels/kernels.ts';
-import type { StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
+import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
 
 /** What an engine gives to a rank that it hosts. */
 export interface RankHost {
@@ -15,6 +15,8 @@ export interface RankHost {
   readonly decide: () => ControlWord;
   /** Rank 0 only: after every update. */
   readonly onStep: (step: StepRecord) => void;
+  /** Rank 0 only: now and then, and when a limit or an abort ends the run. Must not keep the checkpoint's arrays. */
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
   readonly pause?: () => Promise<void> | undefined;
 }
 

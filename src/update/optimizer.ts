@@ -42,11 +42,16 @@ export interface Problem {
 export interface OptimizerOptions {
   /** Stop when gap ≤ tolerance · max(0, nullLoss − objective). 0: until no more precision is to be had. */
   readonly tolerance: number;
+  /** Of gradient descent, momentum and Nesterov's method; the first step of a line search. */
   readonly learningRate: number | 'auto';
+  /** Gradient descent: 'backtracking' searches for every step; undefined or 'none': the rate decides. */
+  readonly lineSearch?: 'none' | 'backtracking' | undefined;
+  /** Share of the last step that `momentum` keeps, 0 to below 1; undefined: 0.9. */
+  readonly momentum?: number | undefined;
 }
 
 /** Why a run ended. Only the first two are the optimizer's own; the others are decided by rank 0 (limits) or the user. */
-export type EndReason = 'converged' | 'precision reached' | 'max passes' | 'time limit' | 'aborted';
+export type EndReason = 'converged' | 'precision reached' | 'max passes' | 'time limit' | 'early stopping' | 'aborted';
 
 /** What is shown of a state: of the best or current weights. All objectives are per unit of V, penalty included. */
 export interface Progress {

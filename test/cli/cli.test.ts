@@ -25,6 +25,7 @@ beforeAll(() => {
   process.chdir(folder);
   writeFileSync('houses.csv', `${HOUSES.join('\n')}\n`);
   writeFileSync('new.csv', 'zip,area\n8001,60\n9999,70\n');
+  writeFileSync('options.json', JSON.stringify({ target: 'price', drop: ['id'], 'max-passes': 50 }));
   writeFileSync('test.csv', `${HOUSES.slice(0, 40).join('\n')}\n`);
   writeFileSync('clicks.csv', `${CLICKS.join('\n')}\n`);
   mkdirSync('folder');
@@ -95,9 +96,11 @@ describe('wrong usage', () => {
     [['help', 'predit'], /unknown command 'predit' \(did you mean predict\?\)/],
     [['train', 'houses.csv', '--tagret', 'price'], /unknown option '--tagret' \(did you mean --target\?\) \[PARAGRAD_USAGE\]/],
     [['train', 'houses.csv'], /--target is missing.*\[PARAGRAD_USAGE\]/],
-    [['train', '--target', 'price'], /missing required argument 'file' \[PARAGRAD_USAGE\]/],
+    [['train', '--target', 'price'], /name a table to train on.*\[PARAGRAD_USAGE\]/],
+    [['train', 'houses.csv', '--resume', 'run'], /--resume goes on with a run as it was begun.*\[PARAGRAD_USAGE\]/],
+    [['train', '--resume', 'run', '--l2', '3'], /leave out --l2 \[PARAGRAD_USAGE\]/],
     [['predict', 'model'], /missing required argument 'file'/],
-    [['predict', 'a'], /too many arguments/],
+    [['generate', 'a'], /too many arguments/],
     [['train', 'houses.csv', '--target'], /option '--target <column>' argument missing/],
     [['train', 'houses.csv', '--target', 'price', '--workers', '0'], /--workers must be .*, not 0 \[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--workers', 'two'], /--workers must be a whole number, not 'two' \[PARAGRAD_OPTION\]/],
@@ -106,10 +109,10 @@ describe('wrong usage', () => {
     [['train', 'houses.csv', '--target', 'price', '--l2', '-1'], /--l2 must be .*\[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--time-limit', 'soon'], /--time-limit must be a time such as/],
     [['inspect', 'houses.csv', '--encoded', 'e.parquet'], /--encoded needs --target/],
+    [['inspect', 'houses.csv', '--coefficients', 'c.csv'], /--coefficients is for model folders/],
     [['generate', '--rows', '9', '--columns', '2'], /--out is missing/],
     [['generate', '--rows', '9', '--out', 'g.csv'], /--columns is missing/],
     [['generate', '--rows', '0', '--columns', '2', '--out', 'g.csv'], /--rows must be a whole number from 1 to/],
-    [['inspect', 'houses.csv', '--coefficients', 'c.csv'], /--coefficients is for model folders/],
     [
       ['generate', '--rows', '9', '--columns', '1', '--condition', '2', '--out', 'g.csv'],
       /--condition must be 1 where there is one column/,
@@ -137,10 +140,10 @@ describe('failures', () => {
     [['inspect', 'houses.csv', '--target', 'price', '--encoded', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
     [['inspect', 'folder'], /folder is not a model folder/],
     [['inspect', 'nothing'], /nothing does not exist/],
+    [['inspect', 'folder', '--coefficients', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
   ])('%j', async (argv, message) => {
     const { code, out, err } = await run(...argv);
     expect({ code, out }).toEqual({ code: 1, out: '' });
-    [['inspect', 'folder', '--coefficients', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
     expect(err).toMatch(message);
     expect(err).toMatch(/^error: .*\n$/);
   });

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { TableSource } from '../../data/source-files.ts';
+import { labelOf, type TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
 import type { TrainedRun } from '../../run/train.ts';
-import type { RunSummary } from '../../run/types.ts';
+import type { RunSummary, TrainOptions } from '../../run/types.ts';
 import { firstStepSection, planSection, updateSection } from '../format/explain.ts';
 import { json } from '../format/json.ts';
 import { shellWord } from '../format/text.ts';
@@ -14,8 +14,31 @@ import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `paragrad train`. @returns the exit code */
-export async function trainCommand(file: TableSource, flags: TrainFlags, terminal: Terminal): Promise<number> {
-  const { json: asJson = false, timeLimit, ...options } = flags;
+export async function trainCommand(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<number> {
+  const progress = new LiveProgress(terminal);
+  try {
+    const begin = flags.resume === undefined ? await beginning(file, flags, terminal) : resuming(file, flags.resume, flags);
+    const run = await interruptible(
+      (signal) => begin(signal, progress),
+      () => progress.note('interrupted: ends at the next step and keeps the result; Ctrl-C again ends at once'),
+    );
+    progress.end();
+    const { style } = terminal.out;
+    await terminal.out.write(
+      flags.json === true ? json(run.summary) : `${trainResult(run.summary, style, terminal.command, explained(run, flags, terminal))}\n`,
+    );
+    return run.summary.reason === 'aborted' ? 130 : 0;
+  } finally {
+    progress.end();
+  }
+}
+
+type Begin = (signal: AbortSignal, progress: LiveProgress) => Promise<TrainedRun>;
+
+async function beginning(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<Begin> {
+  const { json: _json, timeLimit, checkpointEvery, resume: _resume, ...options } = flags;
+  if (file === undefined)
+    throw new ParagradError('PARAGRAD_USAGE', 'name a table to train on, or a run to go on with: --resume RUN', { place: {} });
   const { datasetTarget } = await import('../../run/dataset.ts');
   const target = (await datasetTarget(file)) ?? flags.target;
   if (target === undefined)
@@ -27,23 +50,39 @@ export async function trainCommand(file: TableSource, flags: TrainFlags, termina
       },
     );
   const out = flags.out ?? freeName(defaultOut(target, new Date()));
-  const progress = new LiveProgress(terminal);
-  try {
-    const { train } = await import('../../run/train.ts');
-    const limit = timeLimit === undefined ? {} : { timeLimitSeconds: timeLimit };
-    const run = await interruptible(
-      (signal) => train(file, { ...options, ...limit, out, signal, onEvent: progress.onEvent }),
-      () => progress.note('interrupted: ends at the next step and keeps the result; Ctrl-C again ends at once'),
+  const { train } = await import('../../run/train.ts');
+  return (signal, progress) => train(file, { ...options, ...seconds(timeLimit, checkpointEvery), out, signal, onEvent: progress.onEvent });
+}
+
+/** Flags that a run may be resumed with; all others were decided when it began. */
+const RESUME_FLAGS = ['resume', 'json', 'engine', 'workers', 'partition', 'maxPasses', 'timeLimit', 'checkpointEvery'];
+
+function resuming(file: TableSource | undefined, run: string, flags: TrainFlags): Begin {
+  // Commander says `intercept: true` and `standardize: true` where nobody said anything.
+  const others = Object.entries(flags).filter(([name, value]) => value !== undefined && value !== true && !RESUME_FLAGS.includes(name));
+  const wrong = others[0]?.[0];
+  if (file !== undefined || wrong !== undefined)
+    throw new ParagradError(
+      'PARAGRAD_USAGE',
+      `--resume goes on with a run as it was begun: leave out ${(file === undefined ? undefined : labelOf(file)) ?? `--${wrong?.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`}`,
+      { place: { option: '--resume' } },
     );
-    progress.end();
-    const { style } = terminal.out;
-    await terminal.out.write(
-      asJson ? json(run.summary) : `${trainResult(run.summary, style, terminal.command, explained(run, flags, terminal))}\n`,
-    );
-    return run.summary.reason === 'aborted' ? 130 : 0;
-  } finally {
-    progress.end();
-  }
+  const { engine, workers, partition, maxPasses, timeLimit, checkpointEvery } = flags;
+  const given = Object.entries({ engine, workers, partition, maxPasses }).filter(([, value]) => value !== undefined);
+  return async (signal, progress) => {
+    const { resume } = await import('../../run/resume.ts');
+    return resume(run, { ...Object.fromEntries(given), ...seconds(timeLimit, checkpointEvery), signal, onEvent: progress.onEvent });
+  };
+}
+
+function seconds(
+  timeLimit: number | undefined,
+  checkpointEvery: number | undefined,
+): Pick<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds'> {
+  return {
+    ...(timeLimit === undefined ? {} : { timeLimitSeconds: timeLimit }),
+    ...(checkpointEvery === undefined ? {} : { checkpointSeconds: checkpointEvery }),
+  };
 }
 
 /** Two runs in the same second are two folders. */

@@ -40,6 +40,8 @@ export function endedBecause(summary: Pick<RunSummary, 'reason' | 'passes' | 'ga
       return `at the limit of ${passes} (--max-passes), before convergence${gap}`;
     case 'time limit':
       return `at the time limit (--time-limit), after ${passes}${gap}`;
+    case 'early stopping':
+      return `stopped early, after ${passes}: the validation loss fell no further`;
     case 'aborted':
       return `interrupted after ${passes}${gap}`;
   }

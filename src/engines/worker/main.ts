@@ -30,6 +30,7 @@ async function answer(request: WorkerRequest): Promise<WorkerMessage> {
       if (Atomics.load(aborted, 0) !== 0) return CONTROL.abort;
       return Date.now() >= job.endAtMs ? CONTROL.timeLimit : CONTROL.go;
     },
+    onCheckpoint: (checkpoint) => post({ kind: 'checkpoint', checkpoint }),
     onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
   });
   batcher.flush();

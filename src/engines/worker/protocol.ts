@@ -1,7 +1,7 @@
 import type { SharedHandle } from '../../communicate/shared/memory.ts';
 import type { ArrayTask, ArrayTaskResult } from '../../data/array-tasks.ts';
 import type { ErrorCode, ErrorPlace } from '../../errors.ts';
-import type { StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
 
 /** What a thread is asked to do. */
 export type WorkerRequest =
@@ -20,6 +20,7 @@ export type WorkerRequest =
 /** What a thread says. Exactly one of `results`, `outcome`, `failed` for each request. */
 export type WorkerMessage =
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'results'; readonly results: readonly ArrayTaskResult[] }
   /** Rank 0 brings the outcome: it is the same on every rank. */
   | { readonly kind: 'outcome'; readonly outcome: TrainingOutcome | undefined }

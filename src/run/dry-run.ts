@@ -1,0 +1,96 @@
+import { openTable } from '../data/open-table.ts';
+import { type SchemaColumn, schemaOf } from '../data/schema.ts';
+import { labelOf, type TableSource } from '../data/source-files.ts';
+import type { Table } from '../data/table.ts';
+import { ParagradError } from '../errors.ts';
+import { bytesPerValue, layoutOf } from '../partition/layout.ts';
+import { datasetAt, withDataset } from './dataset.ts';
+import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
+import { describePlan, planOf } from './plan.ts';
+import type { PlanSummary, TrainOptions } from './types.ts';
+
+/** What a run would be. */
+export interface DryRun {
+  readonly source: string;
+  readonly target: string;
+  /** Null when the values of the target decide: two different ones make classes. */
+  readonly model: 'linear' | 'logistic' | null;
+  /** All of them, with the defaults; what only the data can decide is left out. */
+  readonly options: ResolvedOptions;
+  /** Names of the options that were given. */
+  readonly given: readonly string[];
+  /** Of the source; null for a dataset, whose columns are encoded already. */
+  readonly columns: readonly SchemaColumn[] | null;
+  readonly rows: number;
+  /** Training rows, encoded columns and chunks are exact for a dataset, and about right for a table. */
+  readonly exact: boolean;
+  readonly plan: PlanSummary;
+  /** Encoded rows of both sets, in memory. */
+  readonly bytes: number;
+}
+
+/**
+ * What `train` would do with the same arguments. The columns are looked at and the rows counted; nothing is encoded, trained or
+ * written.
+ *
+ * @throws what `train` would throw before it encodes: options, files and columns that cannot be
+ */
+export async function dryRun(source: TableSource, options: TrainOptions): Promise<DryRun> {
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const dataset = await datasetAt(source);
+  const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
+  if (dataset !== undefined) {
+    const { layouts, counts, model, target } = dataset.manifest;
+    const plan = describePlan(layouts.training, planOf(layouts.training, resolved));
+    const rows = layouts.training.rows + layouts.validation.rows;
+    const facts = { target: target.name, model, columns: null, rows: counts.rows, exact: true };
+    return { source: labelOf(source), options: resolved, given, ...facts, plan, bytes: bytesOf(rows, plan) };
+  }
+  const { target } = resolved;
+  if (target === undefined)
+    throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
+  const choices = choicesOf(resolved);
+  const table = await openTable(source, choices);
+  try {
+    const { columns } = schemaOf(table, { target, ...choices });
+    const rows = table.rows ?? 0;
+    const { dtype, chunkRows, blockColumns, validationFraction } = resolved;
+    const width = encodedColumnsAbout(table, columns, resolved.maxCategories ?? 0);
+    const layout = layoutOf({ dtype, rows: Math.round(rows * (1 - validationFraction)), columns: width, chunkRows, blockColumns });
+    const plan = describePlan(layout, planOf(layout, resolved));
+    const model = resolved.model === 'auto' ? modelFor(table, target) : resolved.model;
+    return {
+      source: labelOf(source),
+      target,
+      model,
+      options: resolved,
+      given,
+      columns,
+      rows,
+      exact: false,
+      plan,
+      bytes: bytesOf(rows, plan),
+    };
+  } finally {
+    table.close();
+  }
+}
+
+/** Values, and y and weight of each row. */
+function bytesOf(rows: number, { columns, dtype }: PlanSummary): number {
+  return rows * (columns * bytesPerValue(dtype) + 16);
+}
+
+/** Columns after encoding, indicators of missing values not counted: those are known when the rows have been read. */
+function encodedColumnsAbout(table: Table, columns: readonly SchemaColumn[], most: number): number {
+  return columns.reduce((sum, { role }, i) => {
+    if (role !== 'feature') return sum;
+    const distinct = table.columns[i]?.text?.distinct ?? 1;
+    return sum + Math.min(distinct, most + 1);
+  }, 0);
+}
+
+function modelFor({ columns }: Table, target: string): 'linear' | 'logistic' | null {
+  const kind = columns.find(({ name }) => name === target)?.kind;
+  return kind === 'text' || kind === 'boolean' ? 'logistic' : null;
+}
