@@ -1,24 +1,25 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Dtype } from '../src/partition/layout.ts';
-import { ConjugateGradient } from '../src/update/conjugate-gradient.ts';
-import { GradientDescent } from '../src/update/gradient-descent.ts';
-import { Lbfgs } from '../src/update/lbfgs.ts';
+import { createOptimizer, OPTIMIZERS, SQUARED_ONLY } from '../src/update/index.ts';
 import { type DenseData, DenseEvaluator, train } from '../test/update/dense-evaluator.ts';
 import { newton, objectiveAt } from '../test/update/newton.ts';
 import { randomProblem } from '../test/update/random-problems.ts';
 
 /**
- * Passes and gap estimates of the optimizers on random problems, to compare with the table in docs/numerics.md §6:
- * `optimizers.ts [problems per line, 60] [verbose | quiet] [optimizers, comma-separated]`. The true optimum comes from an independent Newton solver in f64 on the same
- * (in f32: rounded) data.
+ * Passes and gap estimates of the optimizers on random problems, to compare with docs/numerics.md §6. Prints a table and writes
+ * bench/results/optimizers.json. The true optimum comes from an independent Newton solver in f64 on the same (in f32: rounded)
+ * data.
+ *
+ *   node scripts/run-ts.mjs bench/optimizers.ts [problems per line, 60] [verbose | quiet] [optimizers, comma-separated, or all]
  */
 const PROBLEMS = Number(process.argv[2] ?? 60);
 const VERBOSE = process.argv[3] === 'verbose';
+const BACKTRACKING = 'gradient-descent with backtracking';
+const NAMES = [...Object.keys(OPTIMIZERS), BACKTRACKING];
+/** They know nothing of the curvature between columns: their passes grow with the condition number. */
+const FIRST_ORDER = ['gradient-descent', BACKTRACKING, 'momentum', 'nesterov', 'plain-lbfgs'];
 
-const OPTIMIZERS = {
-  'conjugate-gradient': (tolerance: number) => new ConjugateGradient({ tolerance, learningRate: 'auto' }),
-  lbfgs: (tolerance: number) => new Lbfgs({ tolerance, learningRate: 'auto' }),
-  'gradient-descent': (tolerance: number) => new GradientDescent({ tolerance, learningRate: 'auto' }),
-} as const;
+type Loss = 'squared' | 'logistic';
 
 interface Result {
   readonly reason: string;
@@ -32,18 +33,14 @@ function roundedTo(dtype: Dtype, data: DenseData): DenseData {
   return dtype === 'f32' ? { ...data, x: Float64Array.from(data.x, Math.fround) } : data;
 }
 
-function runOne(
-  name: keyof typeof OPTIMIZERS,
-  loss: 'squared' | 'logistic',
-  dtype: Dtype,
-  tolerance: number,
-  seed: number,
-  maxPasses: number,
-): Result {
+function runOne(name: string, loss: Loss, dtype: Dtype, tolerance: number, seed: number, maxPasses: number): Result {
   const random = randomProblem(seed, loss);
   const data = roundedTo(dtype, random);
   const evaluator = new DenseEvaluator(data, { loss, dtype, l2: random.l2, indicators: random.indicators });
-  const { outcome, passes } = train(OPTIMIZERS[name](tolerance) as ConjugateGradient, evaluator, maxPasses);
+  const lineSearch = name === BACKTRACKING ? 'backtracking' : 'none';
+  const options = { tolerance, learningRate: 'auto', lineSearch } as const;
+  const optimizer = createOptimizer(name === BACKTRACKING ? 'gradient-descent' : name, options, evaluator.problem);
+  const { outcome, passes } = train(optimizer, evaluator, maxPasses);
   const best = optimum(data, loss, dtype, random.l2, seed);
   const { weights, intercept } = outcome.vector;
   const reached = objectiveAt(data, loss, random.l2, weights, intercept);
@@ -59,7 +56,7 @@ function runOne(
 }
 
 const optima = new Map<string, number>();
-function optimum(data: DenseData, loss: 'squared' | 'logistic', dtype: Dtype, l2: number, seed: number): number {
+function optimum(data: DenseData, loss: Loss, dtype: Dtype, l2: number, seed: number): number {
   const key = `${loss} ${dtype} ${seed}`;
   let known = optima.get(key);
   if (known === undefined) {
@@ -71,44 +68,83 @@ function optimum(data: DenseData, loss: 'squared' | 'logistic', dtype: Dtype, l2
 
 const median = (values: number[]): number => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** Prints one line: `separable` logistic problems, whose weights must grow far, apart from the others. */
-function cell(
-  name: keyof typeof OPTIMIZERS,
-  loss: 'squared' | 'logistic',
-  dtype: Dtype,
-  tolerance: number,
-  maxPasses: number,
-  separable = false,
-): void {
+/** One line of the table: many problems of a kind, with one optimizer. */
+interface Line {
+  readonly optimizer: string;
+  readonly loss: Loss;
+  /** Classes with little noise, whose weights must grow far. */
+  readonly separable: boolean;
+  readonly dtype: Dtype;
+  readonly tolerance: number;
+  readonly problems: number;
+  readonly passes: { readonly median: number; readonly largest: number };
+  /** Problems by how their run ended. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** Largest share of (nullLoss − optimum) that was missing. */
+  readonly largestTrueGap: number;
+  /** Estimated / true gap: smallest, median, largest; null where there was next to no gap. */
+  readonly estimates: readonly [number, number, number] | null;
+}
+
+function lineOf(optimizer: string, loss: Loss, dtype: Dtype, tolerance: number, maxPasses: number, separable: boolean): Line {
   const seeds: number[] = [];
   for (let seed = 1; seeds.length < PROBLEMS; seed += 1) if (randomProblem(seed, loss).separable === separable) seeds.push(seed);
-  const results = seeds.map((seed) => runOne(name, loss, dtype, tolerance, seed, maxPasses));
-  const count = (reason: string): number => results.filter((result) => result.reason === reason).length;
+  const results = seeds.map((seed) => runOne(optimizer, loss, dtype, tolerance, seed, maxPasses));
+  const reasons: Record<string, number> = {};
+  for (const { reason } of results) reasons[reason] = (reasons[reason] ?? 0) + 1;
   const passes = results.map((result) => result.passes);
   const ratios = results.filter((result) => result.trueGap > 1e-11).map((result) => result.ratio);
+  return {
+    optimizer,
+    loss,
+    separable,
+    dtype,
+    tolerance,
+    problems: results.length,
+    passes: { median: median(passes), largest: Math.max(...passes) },
+    reasons,
+    largestTrueGap: Math.max(...results.map((result) => result.trueGap)),
+    estimates: ratios.length === 0 ? null : [Math.min(...ratios), median(ratios), Math.max(...ratios)],
+  };
+}
+
+function print(line: Line): void {
+  const { optimizer, loss, separable, dtype, tolerance, passes, reasons, largestTrueGap, estimates } = line;
   console.log(
     [
-      `${name}, ${separable ? 'near-separable ' : ''}${loss}, ${dtype}, tolerance ${tolerance}`.padEnd(58),
-      `passes ${median(passes)}/${Math.max(...passes)}`.padEnd(16),
-      `converged ${count('converged')}, precision ${count('precision reached')}, limit ${count('max passes')}`.padEnd(44),
-      `largest true gap ${Math.max(...results.map((result) => result.trueGap)).toExponential(1)}`,
-      tolerance > 0
-        ? `estimate/true ${Math.min(...ratios).toPrecision(2)} … ${median(ratios).toPrecision(2)} … ${Math.max(...ratios).toPrecision(2)}`
-        : '',
+      `${optimizer}, ${separable ? 'near-separable ' : ''}${loss}, ${dtype}, tolerance ${tolerance}`.padEnd(62),
+      `passes ${passes.median}/${passes.largest}`.padEnd(18),
+      Object.entries(reasons)
+        .map(([reason, count]) => `${reason} ${count}`)
+        .join(', ')
+        .padEnd(44),
+      `largest true gap ${largestTrueGap.toExponential(1)}`,
+      tolerance > 0 && estimates !== null ? `estimate/true ${estimates.map((ratio) => ratio.toPrecision(2)).join(' … ')}` : '',
     ].join('  '),
   );
 }
 
-console.log(`${PROBLEMS} problems per line; passes median/largest`);
+/** What is measured of an optimizer: first-order ones in f64 to 1e-6 only, since each takes thousands of passes. */
+function* cellsOf(name: string): Generator<[Loss, Dtype, number, number, boolean]> {
+  const losses = SQUARED_ONLY.includes(name) ? (['squared'] as const) : (['squared', 'logistic'] as const);
+  const slow = FIRST_ORDER.includes(name);
+  for (const tolerance of slow ? [1e-6] : [1e-6, 0])
+    for (const dtype of slow ? (['f64'] as const) : (['f32', 'f64'] as const))
+      for (const loss of losses) {
+        yield [loss, dtype, tolerance, slow ? 3000 : 2000, false];
+        if (loss === 'logistic' && !slow) yield [loss, dtype, tolerance, 2000, true];
+      }
+}
 
-const wanted = process.argv[4]?.split(',') ?? ['conjugate-gradient', 'lbfgs'];
-for (const tolerance of [1e-6, 0])
-  for (const dtype of ['f32', 'f64'] as const) {
-    if (wanted.includes('conjugate-gradient')) cell('conjugate-gradient', 'squared', dtype, tolerance, 2000);
-    if (!wanted.includes('lbfgs')) continue;
-    cell('lbfgs', 'squared', dtype, tolerance, 2000);
-    cell('lbfgs', 'logistic', dtype, tolerance, 2000);
-    cell('lbfgs', 'logistic', dtype, tolerance, 2000, true);
+const asked = process.argv[4] ?? 'conjugate-gradient,lbfgs';
+const lines: Line[] = [];
+console.log(`${PROBLEMS} problems per line; passes median/largest`);
+for (const name of asked === 'all' ? NAMES : asked.split(','))
+  for (const cell of cellsOf(name)) {
+    const line = lineOf(name, ...cell);
+    print(line);
+    lines.push(line);
   }
-if (wanted.includes('gradient-descent'))
-  for (const loss of ['squared', 'logistic'] as const) cell('gradient-descent', loss, 'f64', 1e-6, 20_000);
+mkdirSync('bench/results', { recursive: true });
+writeFileSync('bench/results/optimizers.json', `${JSON.stringify({ node: process.version, lines }, null, 2)}\n`);
+console.log('\nwritten: bench/results/optimizers.json');

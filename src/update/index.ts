@@ -1,26 +1,43 @@
 import { ParagradError } from '../errors.ts';
+import { backtracking } from './backtracking.ts';
 import { ConjugateGradient } from './conjugate-gradient.ts';
 import { GradientDescent } from './gradient-descent.ts';
 import { Lbfgs } from './lbfgs.ts';
+import { momentum } from './momentum.ts';
+import { nesterov } from './nesterov.ts';
+import { newtonCg } from './newton-cg.ts';
+import { normalEquations } from './normal-equations.ts';
 import type { Optimizer, OptimizerOptions, Problem } from './optimizer.ts';
+import { plainLbfgs } from './plain-lbfgs.ts';
 
 export type OptimizerFactory = (options: OptimizerOptions) => Optimizer;
 
 /** Every optimizer by its name: one line each. */
 export const OPTIMIZERS: Readonly<Record<string, OptimizerFactory>> = {
-  'gradient-descent': (options) => new GradientDescent(options),
+  'gradient-descent': (options) => (options.lineSearch === 'backtracking' ? backtracking(options) : new GradientDescent(options)),
+  momentum: (options) => momentum(options),
+  nesterov: (options) => nesterov(options),
   'conjugate-gradient': (options) => new ConjugateGradient(options),
   lbfgs: (options) => new Lbfgs(options),
+  'plain-lbfgs': (options) => plainLbfgs(options),
+  'newton-cg': (options) => newtonCg(options),
+  'normal-equations': (options) => normalEquations(options),
 };
+
+/** Those that take `learningRate`. */
+export const WITH_RATE: readonly string[] = ['gradient-descent', 'momentum', 'nesterov'];
+/** Those for the squared loss alone. */
+export const SQUARED_ONLY: readonly string[] = ['conjugate-gradient', 'normal-equations'];
 
 export const DEFAULT_OPTIMIZER_OPTIONS: OptimizerOptions = { tolerance: 1e-6, learningRate: 'auto' };
 
 /**
  * What `auto` means: conjugate gradient for losses that are quadratic in z, L-BFGS for all others; gradient descent where a
- * learning rate is given, since only it has one.
+ * learning rate or a line search is given, momentum where that is.
  */
 export function chooseOptimizer(problem: Problem, options: OptimizerOptions = DEFAULT_OPTIMIZER_OPTIONS): string {
-  if (options.learningRate !== 'auto') return 'gradient-descent';
+  if (options.momentum !== undefined) return 'momentum';
+  if (options.learningRate !== 'auto' || options.lineSearch === 'backtracking') return 'gradient-descent';
   return problem.quadratic ? 'conjugate-gradient' : 'lbfgs';
 }
 
@@ -37,11 +54,13 @@ export function createOptimizer(name: string, options: OptimizerOptions, problem
       : undefined;
   if (factory === undefined)
     throw optionError('--optimizer', `there is no optimizer '${name}': use one of auto, ${Object.keys(OPTIMIZERS).join(', ')}`);
-  const { tolerance, learningRate } = options;
+  const { tolerance, learningRate, momentum: kept } = options;
   if (!(tolerance >= 0 && Number.isFinite(tolerance)))
     throw optionError('--tolerance', `--tolerance must be a number of at least 0, not ${tolerance}`);
   if (learningRate !== 'auto' && !(learningRate > 0 && Number.isFinite(learningRate)))
     throw optionError('--learning-rate', `--learning-rate must be 'auto' or a number above 0, not ${learningRate}`);
+  if (kept !== undefined && !(kept >= 0 && kept < 1))
+    throw optionError('--momentum', `--momentum must be a number of at least 0 and below 1, not ${kept}`);
   return factory(options);
 }
 

@@ -15,6 +15,9 @@ export interface MetricRecord {
   readonly weak: number;
 }
 
+/** As outer iteration: M of all rows. */
+export const ALL_ROWS = Number.POSITIVE_INFINITY;
+
 /** The metric's part of an optimizer's state: plain data. */
 export interface MetricState {
   /** The M in use. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ParagradError } from '../../src/errors.ts';
 import { ConjugateGradient } from '../../src/update/conjugate-gradient.ts';
 import { GradientDescent } from '../../src/update/gradient-descent.ts';
-import { chooseOptimizer, createOptimizer, DEFAULT_OPTIMIZER_OPTIONS, OPTIMIZERS } from '../../src/update/index.ts';
+import { chooseOptimizer, createOptimizer, DEFAULT_OPTIMIZER_OPTIONS, OPTIMIZERS, SQUARED_ONLY } from '../../src/update/index.ts';
 import { Lbfgs } from '../../src/update/lbfgs.ts';
 import type { Optimizer, OptimizerOptions } from '../../src/update/optimizer.ts';
 import { type DenseData, DenseEvaluator, type ProblemOptions, type Run, train } from './dense-evaluator.ts';
@@ -27,7 +27,7 @@ function table(rows: number, columns: number, seed: number, y: (random: () => nu
 const LOSSES = ['squared', 'logistic'] as const;
 const target = (loss: string) => (random: () => number, i: number) =>
   loss === 'squared' ? 5 + random() : i % 3 === 0 || random() < 0.2 ? 1 : 0;
-const fits = (name: string, loss: string): boolean => !(name === 'conjugate-gradient' && loss === 'logistic');
+const fits = (name: string, loss: string): boolean => !(SQUARED_ONLY.includes(name) && loss === 'logistic');
 const CASES = NAMES.flatMap((name) => LOSSES.filter((loss) => fits(name, loss)).map((loss) => ({ name, loss })));
 
 describe('registry', () => {
@@ -158,7 +158,8 @@ describe.each(CASES)('$name on $loss loss', ({ name, loss }) => {
     const data = { rows: 32, columns: 2, x, y: new Float64Array(32).fill(loss === 'squared' ? 3 : 0.5) };
     const { outcome, passes } = run(name, data, { loss, l2: 0 });
     expect(outcome.reason).toBe('converged');
-    expect(passes).toBe(1);
+    // The Gram matrix of all rows is a reading of them, too.
+    expect(passes).toBe(name === 'normal-equations' ? 2 : 1);
     expect(outcome.gap).toBe(0);
     expect(outcome.vector.weights).toEqual(new Float64Array(2));
   });
@@ -296,7 +297,7 @@ describe('notes and errors', () => {
 
 describe('types', () => {
   it('every optimizer is one', () => {
-    const all: Optimizer<never>[] = [new ConjugateGradient(EXACT), new Lbfgs(EXACT), new GradientDescent(EXACT)] as never;
-    expect(all.map((optimizer) => optimizer.name).sort()).toEqual(NAMES.slice().sort());
+    const all: Optimizer[] = Object.values(OPTIMIZERS).map((make) => make(EXACT));
+    expect(all.map((optimizer) => optimizer.name)).toEqual(NAMES);
   });
 });

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { backtracking } from '../../src/update/backtracking.ts';
 import { ConjugateGradient } from '../../src/update/conjugate-gradient.ts';
 import { GradientDescent } from '../../src/update/gradient-descent.ts';
 import { Lbfgs } from '../../src/update/lbfgs.ts';
 import type { MetricRules } from '../../src/update/metric.ts';
+import { momentum } from '../../src/update/momentum.ts';
+import { nesterov } from '../../src/update/nesterov.ts';
+import { newtonCg } from '../../src/update/newton-cg.ts';
+import { normalEquations } from '../../src/update/normal-equations.ts';
 import type { Optimizer, OptimizerOptions } from '../../src/update/optimizer.ts';
 import type { Pass } from '../../src/update/pass.ts';
+import { plainLbfgs } from '../../src/update/plain-lbfgs.ts';
 import { DenseEvaluator } from './dense-evaluator.ts';
 import { randomProblem } from './random-problems.ts';
 
@@ -15,6 +21,11 @@ const MAKERS: [string, 'squared' | 'logistic', Make][] = [
   ['lbfgs', 'logistic', (options, rules) => new Lbfgs(options, rules) as Optimizer],
   ['gradient-descent', 'squared', (options, rules) => new GradientDescent(options, rules) as Optimizer],
   ['gradient-descent', 'logistic', (options, rules) => new GradientDescent(options, rules) as Optimizer],
+  ...Object.entries({ backtracking, momentum, nesterov, newtonCg, plainLbfgs }).flatMap(([name, make]) =>
+    (['squared', 'logistic'] as const).map((loss): [string, typeof loss, Make] => [name, loss, (...all) => make(...all) as Optimizer]),
+  ),
+  // The whole Gram matrix has all columns, whatever the rules for wide data.
+  ['normal-equations', 'squared', (options) => normalEquations(options) as Optimizer],
 ];
 const OPTIONS: OptimizerOptions = { tolerance: 0, learningRate: 'auto' };
 const MAX_PASSES = 40;
