@@ -4,6 +4,7 @@ import { inline } from '../../src/engines/inline.ts';
 import { ParagradError } from '../../src/errors.ts';
 import type { PartitionKind } from '../../src/partition/plan.ts';
 import type { TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
+import { OPTIMIZERS, SQUARED_ONLY } from '../../src/update/index.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
 
 /** Law: the split, the number of ranks, the kernels and the segments change no bit (docs/numerics.md). */
@@ -12,16 +13,22 @@ const bits = ({ outcome, progress, validationLoss }: TrainingOutcome): string =>
     new Float64Array([...outcome.vector.weights, outcome.vector.intercept, outcome.objective, progress.passes, validationLoss]).buffer,
   ).toString('hex');
 
-const OPTIMIZERS = { linear: ['gradient-descent', 'conjugate-gradient', 'lbfgs'], logistic: ['gradient-descent', 'lbfgs'] } as const;
+const BACKTRACKING = 'gradient-descent with backtracking';
+const ALL = [...Object.keys(OPTIMIZERS), BACKTRACKING];
+const NAMES = { linear: ALL, logistic: ALL.filter((name) => !SQUARED_ONLY.includes(name)) };
+const optimizerOf = (name: string): Pick<TrainingJob, 'optimizer' | 'optimizerOptions'> => ({
+  optimizer: name === BACKTRACKING ? 'gradient-descent' : name,
+  optimizerOptions: { tolerance: 1e-6, learningRate: 'auto', lineSearch: name === BACKTRACKING ? 'backtracking' : 'none' },
+});
 const KINDS: readonly PartitionKind[] = ['rows', 'columns', 'grid'];
 
 describe.each(['f32', 'f64'] as const)('%s', (dtype) => {
   describe.each(['linear', 'logistic'] as const)('%s', (model) => {
-    test.each(OPTIMIZERS[model])('%s: rows, columns, grid × 1, 2, 3, 4, 7 ranks, and the reference kernels', async (optimizer) => {
+    test.each(NAMES[model])('%s: rows, columns, grid × 1, 2, 3, 4, 7 ranks, and the reference kernels', async (name) => {
       const data = randomData(7, 301, 15, model === 'logistic');
       const validation = randomData(8, 50, 15, model === 'logistic');
       const store = storeOf(data, { dtype, chunkRows: 16, blockColumns: 2, validation });
-      const options: Partial<TrainingJob> = { model, optimizer, maxPasses: 12 };
+      const options: Partial<TrainingJob> = { model, ...optimizerOf(name), maxPasses: 12 };
       expect(store.training.layout.chunks).toBeGreaterThanOrEqual(8);
       expect(store.training.layout.blocks).toBeGreaterThanOrEqual(7);
       const base = await inline.open(1).train(jobOf(store, options), {});
