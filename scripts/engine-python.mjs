@@ -1,12 +1,12 @@
-// A Python environment with NumPy, scikit-learn, pandas and pyarrow for the tests that check results against them, in the
-// ignored folder .engines/python. Safe to run again: what is there is kept.
+// A Python environment with NumPy, scikit-learn, pandas, pyarrow and safetensors for the tests that check results against them, in
+// the ignored folder .engines/python. Safe to run again: what is there is kept.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const FOLDER = fileURLToPath(new URL('../.engines/python', import.meta.url));
-const PACKAGES = ['numpy==2.4.6', 'scipy==1.17.1', 'scikit-learn==1.9.1', 'pandas==3.1.1', 'pyarrow==26.0.1'];
+const PACKAGES = ['numpy==2.4.6', 'scipy==1.17.1', 'scikit-learn==1.9.1', 'pandas==3.1.1', 'pyarrow==26.0.1', 'safetensors==0.8.0'];
 const WINDOWS = process.platform === 'win32';
 const PYTHON = path.join(FOLDER, WINDOWS ? 'Scripts/python.exe' : 'bin/python');
 const STAMP = path.join(FOLDER, 'paragrad-packages.txt');
