@@ -155,8 +155,13 @@ function addTrain(program: Command, handlers: Handlers): void {
   group(
     train,
     'Training:',
-    option('--optimizer <name>', 'auto, conjugate-gradient, lbfgs or gradient-descent (default auto)'),
-    option('--learning-rate <number>', 'step of gradient-descent, or auto (default auto)', parseRate),
+    option(
+      '--optimizer <name>',
+      'auto, conjugate-gradient, normal-equations, lbfgs, plain-lbfgs, newton-cg, gradient-descent, momentum or nesterov (default auto)',
+    ),
+    option('--learning-rate <number>', 'step of gradient-descent, momentum and nesterov, or auto (default auto)', parseRate),
+    option('--line-search <none|backtracking>', 'gradient-descent: backtracking looks for every step (default none)'),
+    option('--momentum <number>', 'momentum: share of the last step that is kept (default 0.9)', parseNumber),
     option('--tolerance <number>', 'end at this part of the possible gain; 0: as precise as can be (default 1e-6)', parseNumber),
     option('--max-passes <count>', 'most readings of the training rows (default 1000)', parseCount),
     option('--time-limit <time>', 'end after 90, 90s, 5m or 1h, and keep what was learned', parseDuration),

@@ -1,7 +1,7 @@
 import type { ColumnChoices } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
 import { MODELS } from '../models/model.ts';
-import { OPTIMIZERS } from '../update/index.ts';
+import { OPTIMIZERS, SQUARED_ONLY, WITH_RATE } from '../update/index.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Options with the defaults filled in, as they go into `config.json`. What only the data can decide stays open. */
@@ -65,6 +65,8 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   number('--l2', resolved.l2, (x) => x >= 0, 'a number of at least 0');
   number('--tolerance', resolved.tolerance, (x) => x >= 0, 'a number of at least 0');
   if (resolved.learningRate !== 'auto') number('--learning-rate', resolved.learningRate, (x) => x > 0, `'auto' or a number above 0`);
+  if (resolved.lineSearch !== undefined) oneOf('--line-search', resolved.lineSearch, ['none', 'backtracking']);
+  number('--momentum', resolved.momentum, (x) => x >= 0 && x < 1, 'a number of at least 0 and below 1');
   number('--time-limit', resolved.timeLimitSeconds, (x) => x > 0, 'a time above 0');
   number('--validation-fraction', resolved.validationFraction, (x) => x >= 0 && x < 1, 'a number of at least 0 and below 1');
   number('--checkpoint-every', resolved.checkpointSeconds, (x) => x >= 0, 'a time of at least 0');
@@ -73,10 +75,11 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   whole('--workers', resolved.workers, 1, 1024);
   whole('--max-categories', resolved.maxCategories, 1, 65_536);
-  if (resolved.learningRate !== 'auto' && resolved.optimizer !== 'gradient-descent' && resolved.optimizer !== 'auto')
-    throw wrong('--learning-rate', `--learning-rate belongs to --optimizer gradient-descent: ${resolved.optimizer} has no fixed rate`);
-  if (resolved.optimizer === 'conjugate-gradient' && resolved.model === 'logistic')
-    throw wrong('--optimizer', '--optimizer conjugate-gradient is for the squared loss: use lbfgs with --model logistic');
+  if (resolved.learningRate !== 'auto') belongsTo('--learning-rate', resolved, WITH_RATE, 'has no fixed rate');
+  if (resolved.lineSearch === 'backtracking') belongsTo('--line-search', resolved, ['gradient-descent'], 'chooses its steps itself');
+  if (resolved.momentum !== undefined) belongsTo('--momentum', resolved, ['momentum'], 'has none to choose');
+  if (resolved.model === 'logistic' && SQUARED_ONLY.includes(resolved.optimizer))
+    throw wrong('--optimizer', `--optimizer ${resolved.optimizer} is for the squared loss: use lbfgs with --model logistic`);
   return resolved;
 }
 
@@ -87,6 +90,12 @@ export function choicesOf({ category, number, drop, weight, offset, id }: Column
 
 function wrong(option: string, message: string): ParagradError {
   return new ParagradError('PARAGRAD_OPTION', message, { place: { option } });
+}
+
+/** An option of some optimizers, with another one named. */
+function belongsTo(option: string, { optimizer }: ResolvedOptions, owners: readonly string[], why: string): void {
+  if (optimizer === 'auto' || owners.includes(optimizer)) return;
+  throw wrong(option, `${option} belongs to --optimizer ${owners.join(', ')}: ${optimizer} ${why}`);
 }
 
 function oneOf(option: string, value: string, known: readonly string[]): void {

@@ -72,11 +72,19 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
     await checkpoints?.finish();
     await crew.close();
     const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
-    const summary = summaryOf({ encoded, schema, plan, outcome, validation, options: resolved, totalMs: performance.now() - began });
+    const summary = summaryOf({
+      encoded,
+      schema,
+      plan,
+      outcome,
+      validation: validation?.metrics ?? null,
+      options: resolved,
+      totalMs: performance.now() - began,
+    });
     for (const text of summary.notes) emit({ kind: 'note', text });
     const model = modelOf(encoded, outcome, summary, isTableSource(source) ? resolved : {});
     if (folder !== undefined) {
-      await writeModel(folder, model, config, outcome.steps);
+      await writeModel(folder, model, { config, steps: outcome.steps, diagnostics: validation?.diagnostics ?? null });
       await folder.commit(summary.converged ? [] : ['checkpoints']);
       emit({ kind: 'saved', path: folder.path });
     }
@@ -140,7 +148,12 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
     partition: plan.partition,
     model: encoded.model,
     optimizer: options.optimizer,
-    optimizerOptions: { tolerance: options.tolerance, learningRate: options.learningRate },
+    optimizerOptions: {
+      tolerance: options.tolerance,
+      learningRate: options.learningRate,
+      lineSearch: options.lineSearch,
+      momentum: options.momentum,
+    },
     l2: options.l2,
     intercept: options.intercept,
     start: options.start,

@@ -2,6 +2,7 @@ import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
 import type { FirstStep, StepRecord } from '../strategies/job.ts';
+import type { OptimizerName } from '../update/index.ts';
 import type { EndReason } from '../update/optimizer.ts';
 
 /** What can be said of a training run; the command line has the same options. Nothing but data and target is needed. */
@@ -21,9 +22,13 @@ export interface TrainOptions {
   /** Default true: numbers are centred and divided by their standard deviation. */
   readonly standardize?: boolean;
   /** Default 'auto'. */
-  readonly optimizer?: 'auto' | 'gradient-descent' | 'conjugate-gradient' | 'lbfgs';
-  /** Gradient descent only. Default 'auto': from an estimate of the curvature. */
+  readonly optimizer?: 'auto' | OptimizerName;
+  /** Gradient descent, momentum and Nesterov's method only. Default 'auto': from an estimate of the curvature. */
   readonly learningRate?: number | 'auto';
+  /** Gradient descent only: 'backtracking' searches for every step. Default 'none'. */
+  readonly lineSearch?: 'none' | 'backtracking';
+  /** Momentum only: the share of the last step that is kept. Default 0.9. */
+  readonly momentum?: number;
   /** Default 1e-6: of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
   readonly tolerance?: number;
   /** Readings of the training data; default 1000. */

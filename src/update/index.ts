@@ -13,7 +13,7 @@ import { plainLbfgs } from './plain-lbfgs.ts';
 export type OptimizerFactory = (options: OptimizerOptions) => Optimizer;
 
 /** Every optimizer by its name: one line each. */
-export const OPTIMIZERS: Readonly<Record<string, OptimizerFactory>> = {
+export const OPTIMIZERS = {
   'gradient-descent': (options) => (options.lineSearch === 'backtracking' ? backtracking(options) : new GradientDescent(options)),
   momentum: (options) => momentum(options),
   nesterov: (options) => nesterov(options),
@@ -22,7 +22,9 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerFactory>> = {
   'plain-lbfgs': (options) => plainLbfgs(options),
   'newton-cg': (options) => newtonCg(options),
   'normal-equations': (options) => normalEquations(options),
-};
+} as const satisfies Readonly<Record<string, OptimizerFactory>>;
+
+export type OptimizerName = keyof typeof OPTIMIZERS;
 
 /** Those that take `learningRate`. */
 export const WITH_RATE: readonly string[] = ['gradient-descent', 'momentum', 'nesterov'];
@@ -35,7 +37,7 @@ export const DEFAULT_OPTIMIZER_OPTIONS: OptimizerOptions = { tolerance: 1e-6, le
  * What `auto` means: conjugate gradient for losses that are quadratic in z, L-BFGS for all others; gradient descent where a
  * learning rate or a line search is given, momentum where that is.
  */
-export function chooseOptimizer(problem: Problem, options: OptimizerOptions = DEFAULT_OPTIMIZER_OPTIONS): string {
+export function chooseOptimizer(problem: Problem, options: OptimizerOptions = DEFAULT_OPTIMIZER_OPTIONS): OptimizerName {
   if (options.momentum !== undefined) return 'momentum';
   if (options.learningRate !== 'auto' || options.lineSearch === 'backtracking') return 'gradient-descent';
   return problem.quadratic ? 'conjugate-gradient' : 'lbfgs';
@@ -47,11 +49,7 @@ export function chooseOptimizer(problem: Problem, options: OptimizerOptions = DE
  * @throws PARAGRAD_OPTION when there is none of that name, or an option is out of range.
  */
 export function createOptimizer(name: string, options: OptimizerOptions, problem: Problem): Optimizer {
-  const factory = Object.hasOwn(OPTIMIZERS, name)
-    ? OPTIMIZERS[name]
-    : name === 'auto'
-      ? OPTIMIZERS[chooseOptimizer(problem, options)]
-      : undefined;
+  const factory = isOptimizer(name) ? OPTIMIZERS[name] : name === 'auto' ? OPTIMIZERS[chooseOptimizer(problem, options)] : undefined;
   if (factory === undefined)
     throw optionError('--optimizer', `there is no optimizer '${name}': use one of auto, ${Object.keys(OPTIMIZERS).join(', ')}`);
   const { tolerance, learningRate, momentum: kept } = options;
@@ -62,6 +60,10 @@ export function createOptimizer(name: string, options: OptimizerOptions, problem
   if (kept !== undefined && !(kept >= 0 && kept < 1))
     throw optionError('--momentum', `--momentum must be a number of at least 0 and below 1, not ${kept}`);
   return factory(options);
+}
+
+function isOptimizer(name: string): name is OptimizerName {
+  return Object.hasOwn(OPTIMIZERS, name);
 }
 
 function optionError(option: string, message: string): ParagradError {

@@ -20,7 +20,8 @@ export async function goldenHashes(): Promise<Record<string, string>> {
     return sum;
   });
   const hashes: Record<string, string> = { numericsVersion: String(NUMERICS_VERSION) };
-  const optimizers = { linear: ['gradient-descent', 'conjugate-gradient', 'lbfgs'], logistic: ['gradient-descent', 'lbfgs'] } as const;
+  const both = ['gradient-descent', 'momentum', 'nesterov', 'lbfgs', 'plain-lbfgs', 'newton-cg'] as const;
+  const optimizers = { linear: [...both, 'conjugate-gradient', 'normal-equations'], logistic: both } as const;
   for (const dtype of ['f32', 'f64'] as const)
     for (const model of ['linear', 'logistic'] as const)
       for (const optimizer of optimizers[model]) {
@@ -28,6 +29,9 @@ export async function goldenHashes(): Promise<Record<string, string>> {
         const options: TrainOptions = { dtype, model, optimizer, maxPasses: 30, engine: 'inline' };
         const { summary } = await train({ x, rows, columns, y }, options);
         hashes[`${dtype} ${model} ${optimizer}`] = summary.weightsSha256;
+        if (optimizer !== 'gradient-descent') continue;
+        const searched = await train({ x, rows, columns, y }, { ...options, lineSearch: 'backtracking' });
+        hashes[`${dtype} ${model} ${optimizer} backtracking`] = searched.summary.weightsSha256;
       }
   return hashes;
 }

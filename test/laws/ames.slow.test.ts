@@ -6,7 +6,8 @@ import { type RunSummary, type TrainOptions, train } from '../../src/index.ts';
 
 /** The promise on real data: inline ≡ threads ≡ rows ≡ columns ≡ grid, for every number of workers, to the bit. */
 const AMES = resolve(import.meta.dirname, '../../examples/ames-housing.csv');
-const OPTIMIZERS = { linear: ['gradient-descent', 'conjugate-gradient', 'lbfgs'], logistic: ['gradient-descent', 'lbfgs'] } as const;
+const BOTH = ['gradient-descent', 'momentum', 'nesterov', 'lbfgs', 'plain-lbfgs', 'newton-cg'] as const;
+const OPTIMIZERS = { linear: [...BOTH, 'conjugate-gradient', 'normal-equations'], logistic: BOTH } as const;
 const MEDIAN = 160_000;
 
 let folder = '';

@@ -16,6 +16,10 @@ const OPTIMIZERS: Readonly<Record<string, string>> = {
   'gradient-descent': 'gradient descent',
   'conjugate-gradient': 'conjugate gradient',
   lbfgs: 'L-BFGS',
+  'plain-lbfgs': 'L-BFGS without a metric',
+  'newton-cg': 'Newton-CG',
+  'normal-equations': 'normal equations',
+  nesterov: 'Nesterov’s accelerated gradient',
 };
 
 export function optimizerName(optimizer: string): string {
