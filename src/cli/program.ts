@@ -226,6 +226,7 @@ function addPrepare(program: Command, handlers: Handlers): void {
     option('--out <folder>', 'where the dataset is saved (needed)'),
     option('--force', 'replace the folder where it exists'),
     option('--memory <size>', 'stay below this much memory, such as 1GiB (default: what there is)', parseBytes),
+    option('--workers <count>', 'threads that read, the result is the same (default: one per core)', parseCount),
     JSON_OPTION(),
   );
   prepare.addHelpOption(HELP().helpGroup('Output:'));

@@ -46,15 +46,16 @@ export function duckMemoryBytes(memoryBytes: number): number {
  * Opens an empty database in memory. It spills to a folder of its own under the system's temporary folder.
  *
  * @param memoryBytes what the whole process may use
+ * @param threads that DuckDB works with; what they read is in the same order, however many there are
  */
-export async function openDuck(memoryBytes: number = memoryLimitBytes()): Promise<Duck> {
+export async function openDuck(memoryBytes: number = memoryLimitBytes(), threads: number = usableCores()): Promise<Duck> {
   const loaded = await import('@duckdb/node-bindings');
   const api: Api = (loaded as unknown as { default: Api }).default;
   const config = api.create_config();
   const set = (name: string, value: string): void => api.set_config(config, name, value);
   set('memory_limit', `${Math.floor(duckMemoryBytes(memoryBytes) / 1024 ** 2)}MiB`);
   set('temp_directory', join(tmpdir(), `paragrad-duckdb-${process.pid}-${randomBytes(6).toString('hex')}`));
-  set('threads', String(usableCores()));
+  set('threads', String(threads));
   set('preserve_insertion_order', 'true');
   set('autoinstall_known_extensions', 'false');
   set('autoload_known_extensions', 'false');

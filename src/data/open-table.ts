@@ -46,7 +46,7 @@ export async function openTable(source: TableSource, options: OpenOptions = {}):
       throw new ParagradError('PARAGRAD_DATA', `${other.label} is not of the same format as ${files[0].label}`, {
         place: { file: other.label },
       });
-    const duck = await openDuck(options.memoryBytes);
+    const duck = await openDuck(options.memoryBytes, options.threads);
     try {
       const table = duckTable(await open(duck, { label, files }, reading));
       return {

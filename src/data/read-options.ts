@@ -16,6 +16,8 @@ export interface OpenOptions extends ColumnChoices {
   readonly load?: boolean | undefined;
   /** What the whole process may use; default: what the machine and its control group allow. */
   readonly memoryBytes?: number | undefined;
+  /** Threads that read; default: one per core. */
+  readonly threads?: number | undefined;
 }
 
 export interface ReadOptions {

@@ -17,7 +17,7 @@ import { NewFolder } from './run-folder.ts';
 import type { RunEvent, TrainOptions } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
-export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'force' | 'signal' | 'onEvent'> {
+export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'workers' | 'force' | 'signal' | 'onEvent'> {
   /** The dataset folder. */
   readonly out: string;
   /** Bytes of memory to stay below; default: what this process may use. */
@@ -102,7 +102,7 @@ async function write(
 async function writeTable(source: TableSource, options: ResolvedOptions, settings: Settings, start: Start): Promise<Made> {
   const { memoryBytes } = settings;
   const encoding = tableOptions(options, settings);
-  const table = await openTable(source, { ...encoding, memoryBytes });
+  const table = await openTable(source, { ...encoding, memoryBytes, threads: options.workers });
   try {
     checkBudget(table.columns.length, memoryBytes);
     const { encodeInto, layouts, offsets, ...fitted } = await fitTable(table, encoding);

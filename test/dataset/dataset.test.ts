@@ -120,6 +120,14 @@ describe('prepare', () => {
     expect(files(await prepared({ target: 'y', ...COLUMNS, memoryBytes: 1024 ** 3 }))).toEqual(first);
   });
 
+  it('gives the same bytes with 1, 2 and 5 threads that read', async () => {
+    // More rows than a thread takes at a time.
+    const large = writeFile(folder, 'large.csv', mixedCsv(150_000));
+    const options = { target: 'y', drop: ['answer', 'o', 'color'], chunkRows: 4096, shardBytes: 2 ** 20 };
+    const one = files(await prepared({ ...options, workers: 1 }, large));
+    for (const workers of [2, 5]) expect(files(await prepared({ ...options, workers }, large)), `${workers}`).toEqual(one);
+  });
+
   it('refuses a place that is taken, and replaces only what is ours', async () => {
     const path = await prepared({ target: 'y' });
     const again = (force: boolean, out = path): Promise<unknown> => prepare(csv, { target: 'y', out, force });
@@ -274,6 +282,12 @@ describe('training on a dataset', () => {
   ] as [string, TrainOptions][])('refuses %s, which belongs to prepare', async (option, options) => {
     const path = await prepared({ target: 'y' });
     expect(await failure(train(path, options))).toMatchObject({ code: 'PARAGRAD_OPTION', place: { option } });
+  });
+
+  it('refuses what does not fit into memory before it reads', async () => {
+    const dataset = await openDataset(await prepared({ target: 'y' }), NUMERICS_VERSION);
+    const error = await failure(loadDataset({ ...dataset, folder: 'nowhere' }, { memoryBytes: 10_000 }));
+    expect(error).toMatchObject({ code: 'PARAGRAD_MEMORY', message: expect.stringContaining('1470 rows') });
   });
 
   it('can be ended while it reads', async () => {

@@ -37,11 +37,13 @@ export async function loadDataset(
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: ((progress: EncodeProgress) => void) | undefined;
     readonly segmentBytes?: number | undefined;
+    /** What the data may take; default: what this process may use. */
+    readonly memoryBytes?: number | undefined;
   } = {},
 ): Promise<Encoded> {
   const began = performance.now();
   const { layouts, offsets, weighted } = dataset.manifest;
-  checkMemory(layouts, memoryLimitBytes());
+  checkMemory(layouts, options.memoryBytes ?? memoryLimitBytes());
   const { segmentBytes } = options;
   const store = allocateStore(layouts.training, layouts.validation, { offsets, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
   const sourceRows = { training: new Float64Array(layouts.training.rows), validation: new Float64Array(layouts.validation.rows) };
