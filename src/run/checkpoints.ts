@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { crc32c } from '../data/dataset/crc32c.ts';
+import { crc32c } from '../crc32c.ts';
 import { readSafetensors, type Tensor, writeSafetensors } from '../data/safetensors.ts';
 import { ParagradError } from '../errors.ts';
 import type { Checkpoint } from '../strategies/job.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32c, crcText } from '../../src/data/dataset/crc32c.ts';
+import { crc32c, crcText } from '../../src/crc32c.ts';
 
 /** One bit at a time: the definition. */
 function plain(bytes: Uint8Array): number {

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32c, crcText } from '../../crc32c.ts';
 import { layoutOf } from '../../partition/layout.ts';
-import { crc32c, crcText } from './crc32c.ts';
 import { damaged, missingFile, mixed, newer, notADataset } from './failures.ts';
 import {
   type ChunkEntry,

@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32c, crcText } from '../../crc32c.ts';
 import { assert } from '../../errors.ts';
 import { bytesPerValue, type Layout, panelRows, panelsOfChunk, rowsOfChunk } from '../../partition/layout.ts';
 import type { ChunkSink, OpenChunk } from '../scatter.ts';
-import { crc32c, crcText } from './crc32c.ts';
 import {
   type ChunkEntry,
   headOfShard,
