@@ -11,6 +11,7 @@ import { type StoredSet, viewsOf } from '../../src/data/store.ts';
 import { inspectDataset, tableOptions } from '../../src/run/dataset.ts';
 import { resolveOptions } from '../../src/run/options.ts';
 import { type PrepareOptions, prepare } from '../../src/run/prepare.ts';
+import { resume } from '../../src/run/resume.ts';
 import { train } from '../../src/run/train.ts';
 import type { TrainOptions } from '../../src/run/types.ts';
 import { NUMERICS_VERSION } from '../../src/run/version.ts';
@@ -294,6 +295,17 @@ describe('training on a dataset', () => {
     const path = await prepared({ target: 'y' });
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(loadDataset(await openDataset(path, NUMERICS_VERSION), { signal })).rejects.toThrow('enough');
+  });
+
+  it('goes on from a checkpoint to the same bits', async () => {
+    const path = await prepared({ target: 'answer', weight: 'v', drop: ['y'] });
+    const options: TrainOptions = { optimizer: 'gradient-descent', maxPasses: 60, tolerance: 0 };
+    const whole = await train(path, options);
+    const out = join(folder, 'interrupted');
+    await train(path, { ...options, maxPasses: 20, out });
+    const resumed = await resume(out, { maxPasses: 60 });
+    expect(resumed.summary.weightsSha256).toBe(whole.summary.weightsSha256);
+    expect(resumed.summary.passes).toBe(whole.summary.passes);
   });
 
   it('fills several segments', async () => {
