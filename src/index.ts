@@ -1,4 +1,5 @@
 export type { ArraySource } from './data/arrays.ts';
+export type { BadExample, BadRows } from './data/bad-rows.ts';
 export type { TableSource } from './data/source-files.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';

@@ -55,6 +55,7 @@ export interface InspectFlags
     | 'weight'
     | 'offset'
     | 'id'
+    | 'badRows'
     | 'maxCategories'
     | 'seed'
     | 'validationFraction'
@@ -109,6 +110,7 @@ const COLUMNS = (): Option[] => [
   option('--weight <column>', 'how much each row counts: numbers of at least 0'),
   option('--offset <column>', 'what is added to each row’s prediction before the model’s own part, as a known effect'),
   option('--id <column>', 'names the rows: no feature, and repeated in predictions'),
+  option('--bad-rows <error|skip|impute>', 'what to do with a wrong value: end, skip its row, or count it as missing (default error)'),
   option('--max-categories <count>', 'most categories of a column, rarer ones share one (default 256)', parseCount),
 ];
 const SPLIT = (): Option[] => [

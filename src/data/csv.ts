@@ -1,8 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ParagradError } from '../errors.ts';
 import { type CsvHead, headText, parseHead } from './csv-head.ts';
+import { badInCsv, rejectedLines } from './csv-rejects.ts';
 import { type Duck, dataError, literal, pathLiteral, pathsLiteral } from './duckdb.ts';
 import type { Relation } from './duckdb-table.ts';
 import { verifyGzip } from './gzip.ts';
+import { type DateFormats, lenientColumns } from './lenient.ts';
 import { quote } from './names.ts';
 import type { FileHead } from './open-file.ts';
 import { checkCasts, profile, type RawColumn, wrongValue } from './profile.ts';
@@ -19,7 +24,7 @@ const GZIP_RATIO = 8;
 
 interface Sniffed {
   readonly types: readonly string[];
-  readonly formats: string;
+  readonly formats: DateFormats;
   /** Whether the sample could be read at all. */
   readonly known: boolean;
 }
@@ -41,7 +46,7 @@ function dialect(head: CsvHead): string {
 
 /** Types by DuckDB's sample. A file that it cannot make sense of counts as text: reading it then finds the line. */
 async function sniff(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> {
-  const unknown: Sniffed = { types: head.names.map(() => 'VARCHAR'), formats: '', known: false };
+  const unknown: Sniffed = { types: head.names.map(() => 'VARCHAR'), formats: {}, known: false };
   try {
     const sniffer = `sniff_csv(${pathLiteral(path)}, ${dialect(head).replace(', hive_partitioning=false', '')}, sample_size=${SAMPLE_ROWS})`;
     const types = (await duck.strings(`SELECT c.type FROM (SELECT unnest(Columns) AS c FROM ${sniffer})`)).map((row) => row[0] as string);
@@ -51,11 +56,32 @@ async function sniff(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> 
     for (const i of await otherWords(duck, path, head, types)) types[i] = 'VARCHAR';
     return {
       types,
-      formats: `${date ? `, dateformat=${literal(date)}` : ''}${timestamp ? `, timestampformat=${literal(timestamp)}` : ''}`,
+      formats: { date: date || undefined, timestamp: timestamp || undefined },
       known: true,
     };
   } catch {
     return unknown;
+  }
+}
+
+/** The same where lines of the sample may be no rows: the others are copied, and looked at. */
+async function sniffRows(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> {
+  const found = await sniff(duck, path, head);
+  if (found.known) return found;
+  const folder = await mkdtemp(join(tmpdir(), 'paragrad-sample-'));
+  try {
+    const copy = join(folder, 'sample.csv');
+    const declared = head.names.map((_, i) => `'c${i}': 'VARCHAR'`).join(', ');
+    const rows = `read_csv(${pathLiteral(path)}, ${dialect(head)}, auto_detect=false, ignore_errors=true, columns={${declared}})`;
+    await duck.run(
+      `COPY (SELECT * FROM ${rows} LIMIT ${SAMPLE_ROWS}) TO ${literal(copy)} (FORMAT csv, HEADER true, DELIMITER ${literal(head.delimiter)})`,
+    );
+    return await sniff(duck, copy, { ...head, gzip: false, skip: 0 });
+  } catch {
+    // Reading the file will say what is wrong.
+    return found;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -68,6 +94,10 @@ async function otherWords(duck: Duck, path: string, head: CsvHead, types: readon
   const list = booleans.map((i) => `CAST(count(c${i}) FILTER (WHERE lower(c${i}) NOT IN ('true', 'false')) AS VARCHAR)`).join(', ');
   const counts = (await duck.strings(`SELECT ${list} FROM ${sample}`))[0] ?? [];
   return booleans.filter((_, at) => counts[at] !== '0');
+}
+
+function formatOptions({ date, timestamp }: DateFormats): string {
+  return `${date ? `, dateformat=${literal(date)}` : ''}${timestamp ? `, timestampformat=${literal(timestamp)}` : ''}`;
 }
 
 /** The type that a column is declared with: numbers always DOUBLE, so that 1.5 may follow 20,000 whole numbers. */
@@ -140,13 +170,14 @@ const DIFFERENCES = {
 };
 
 /** The relation of CSV files, plain or packed by gzip. */
-export async function openCsv(duck: Duck, given: SourceFiles, options: ReadOptions): Promise<Relation> {
-  const { label: source, files } = given;
+export async function openCsv(duck: Duck, sources: SourceFiles, options: ReadOptions): Promise<Relation> {
+  const { label: source, files } = sources;
   const head = commonHead(files);
   const { gzip } = head;
   options.check(head.names, source);
-  const sniffed = await sniff(duck, files[0].path, head);
-  const columns = head.names.map((name, i): RawColumn => {
+  const strict = options.badRows === 'error';
+  const sniffed = await (strict ? sniff : sniffRows)(duck, files[0].path, head);
+  const given = head.names.map((name, i): RawColumn => {
     const dropped = options.dropped(name);
     const wanted = dropped ? undefined : options.wanted(name);
     const type = dropped ? 'VARCHAR' : declaredType(sniffed.types[i] as string, wanted);
@@ -158,10 +189,16 @@ export async function openCsv(duck: Duck, given: SourceFiles, options: ReadOptio
       plain: options.plain(name),
     };
   });
-  const explain = explainCsv(given, columns, (column) => options.forcedBy(column.name));
-  const declared = columns.map((column, i) => `'c${i}': '${column.type}'`).join(', ');
-  const reader = `read_csv(${pathsLiteral(files)}, ${dialect(head)}, auto_detect=false${sniffed.formats}, columns={${declared}})`;
-  const kept = columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ');
+  const lenient = strict ? undefined : lenientColumns(given, sniffed.formats);
+  const columns = lenient?.columns ?? given;
+  const explain = explainCsv(sources, columns, (column) => options.forcedBy(column.name));
+  const declared = columns.map(({ type }, i) => `'c${i}': '${lenient === undefined ? type : 'VARCHAR'}'`).join(', ');
+  const reading = `read_csv(${pathsLiteral(files)}, ${dialect(head)}, auto_detect=false`;
+  const reader =
+    lenient === undefined
+      ? `${reading}${formatOptions(sniffed.formats)}, columns={${declared}})`
+      : `(SELECT ${lenient.list === '' ? 'c0' : lenient.list} FROM ${reading}, ignore_errors=true, columns={${declared}}))`;
+  const kept = lenient === undefined ? columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ') : '*';
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const load = options.load ?? bytes * (gzip ? GZIP_RATIO : 1) <= options.memoryBytes * LOAD_SHARE;
   try {
@@ -171,6 +208,7 @@ export async function openCsv(duck: Duck, given: SourceFiles, options: ReadOptio
       load && kept !== '' ? duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`) : undefined,
     ]);
     for (const each of done) if (each.status === 'rejected') throw each.reason;
+    const rejects = strict ? [] : await rejectedLines(duck, files, `${reading}, columns={${declared}}`);
     const from = load && kept !== '' ? 'loaded' : reader;
     const found = await profile(duck, from, columns);
     if (found.rows === 0)
@@ -195,7 +233,12 @@ export async function openCsv(duck: Duck, given: SourceFiles, options: ReadOptio
         expression: `CAST(c${i} AS DOUBLE)`,
       };
     await checkCasts(duck, { source, from, columns, forcedBy: (column) => options.forcedBy(column.name) });
-    return { duck, source, from, rows: found.rows, columns: found.columns, explain };
+    const bad =
+      lenient === undefined
+        ? undefined
+        : await badInCsv(duck, { files, from, lenient, rejects, skip: head.skip, dialect: dialect(head), options });
+    const skip = options.badRows === 'skip' ? lenient?.bad : undefined;
+    return { duck, source, from, rows: found.rows, columns: found.columns, bad, skip, explain };
   } catch (error) {
     throw explain(error);
   }

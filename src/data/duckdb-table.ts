@@ -1,5 +1,6 @@
 import type * as bindings from '@duckdb/node-bindings';
 import { assert, type ParagradError } from '../errors.ts';
+import type { BadRows } from './bad-rows.ts';
 import { type Duck, dataError, literal, textsOf, validityOf } from './duckdb.ts';
 import { type Batch, INGEST_ROWS, type ScanOptions, type Table, type TableColumn, type Values } from './table.ts';
 
@@ -13,6 +14,9 @@ export interface Relation {
   /** What stands after FROM. */
   readonly from: string;
   readonly rows: number;
+  /** What is wrong in it; SQL that says whether a row is to be skipped. */
+  readonly bad?: BadRows | undefined;
+  readonly skip?: string | undefined;
   /** `expression` gives DOUBLE or, for text, VARCHAR. */
   readonly columns: readonly (TableColumn & { readonly expression: string })[];
   /** DuckDB's message in the user's terms. */
@@ -49,6 +53,7 @@ export function duckTable(relation: Relation): Table {
     source: relation.source,
     columns,
     rows: relation.rows,
+    bad: relation.bad,
     scan: (wanted, options = {}) => scanRelation(relation, wanted, dictionariesOf, options),
     close: () => duck.close(),
   };
@@ -100,15 +105,23 @@ async function* scanRelation(
     assert(column !== undefined && column.kind !== 'other', 'a column that cannot be scanned');
     return column.kind === 'text' && !ids.has(c) ? `CAST(${column.expression} AS e${c})` : column.expression;
   });
+  const { skip } = relation;
+  if (skip !== undefined) expressions.push(`CAST(${skip} AS DOUBLE)`);
   // Without columns the rows still count.
   const list = expressions.length === 0 ? 'CAST(0 AS DOUBLE)' : expressions.join(', ');
   const sql = `SELECT ${list} FROM ${relation.from}`;
   const columns = wanted.map((c, i) => newFilling(dictionaries[i], ids.has(c) && relation.columns[c]?.kind === 'text'));
+  if (skip !== undefined) columns.push(newFilling(undefined, false));
   // A stream takes its connection for itself.
   const duck = await relation.duck.connect();
   let firstRow = 0;
   let filled = 0;
-  const batch = (): Batch => ({ firstRow, rows: filled, columns: columns.map((column) => finish(column, filled)) });
+  const batch = (): Batch => {
+    const values = columns.map((column) => finish(column, filled));
+    if (skip === undefined) return { firstRow, rows: filled, columns: values };
+    const flags = values.pop() as Extract<Values, { kind: 'number' }>;
+    return { firstRow, rows: filled, columns: values, skip: Uint8Array.from(flags.values.subarray(0, filled)) };
+  };
   try {
     try {
       for await (const chunk of duck.stream(sql, signal)) {

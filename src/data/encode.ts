@@ -1,5 +1,6 @@
 import { type Layout, panelRows } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
+import type { BadRows } from './bad-rows.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf } from './encoded.ts';
 import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './encoder.ts';
 import { memoryLimitBytes } from './limits.ts';
@@ -60,7 +61,9 @@ interface FirstPass {
   readonly target: TargetEncoder;
   /** Of each batch: what each of its rows is for. */
   readonly uses: readonly Uint8Array[];
-  readonly rows: { all: number; skipped: number; training: number; validation: number };
+  readonly rows: { all: number; withoutTarget: number; training: number; validation: number };
+  /** What is wrong in the source, unless that is an error. */
+  readonly bad: BadRows | undefined;
 }
 
 interface Plan {
@@ -86,6 +89,7 @@ function useOf(target: Values, batch: Batch, split: Split): Uint8Array {
   } else if (target.missing !== undefined) {
     for (let i = 0; i < use.length; i += 1) if (target.missing[i] === 1) use[i] = SKIPPED;
   }
+  if (batch.skip !== undefined) for (let i = 0; i < use.length; i += 1) if (batch.skip[i] === 1) use[i] = SKIPPED;
   fillSplit(use, split, batch.firstRow);
   return use;
 }
@@ -105,7 +109,7 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
   const tree = new RunningTree<ColumnStatistics[]>(mergeStatistics);
   const probing = new TargetProbing(table.columns[plan.target]?.kind ?? 'number');
   const uses: Uint8Array[] = [];
-  const rows = { all: 0, skipped: 0, training: 0, validation: 0 };
+  const rows = { all: 0, withoutTarget: 0, training: 0, validation: 0 };
   let dictionaries: (readonly string[] | undefined)[] = plan.features.map(() => undefined);
   const before = [plan.target, ...plan.rowColumns.scanned];
   let weighty = 0;
@@ -113,6 +117,7 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
     const target = batch.columns[0] as Values;
     probing.look(target, batch.rows, { source: table.source, name: options.target, firstRow: batch.firstRow });
     const use = useOf(target, batch, plan.split);
+    rows.withoutTarget += countMissing(target, batch);
     const { weight } = plan.rowColumns.read(batch, 1, use);
     const chosen = choose(use, TRAINING, weight);
     const columns = batch.columns.slice(before.length);
@@ -122,15 +127,36 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
     rows.all += batch.rows;
     weighty += chosen.count;
     for (let i = 0; i < use.length; i += 1) {
-      if (use[i] === SKIPPED) rows.skipped += 1;
-      else if (use[i] === VALIDATION) rows.validation += 1;
-      else rows.training += 1;
+      if (use[i] === VALIDATION) rows.validation += 1;
+      else if (use[i] === TRAINING) rows.training += 1;
     }
     progress(plan, 'statistics', rows.all);
   }
   const target = chooseTarget(options.target, probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
   checkTraining(weighty, rows.all, table.source);
-  return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows };
+  return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows, bad: badOf(plan) };
+}
+
+/** Rows without a target that are not skipped for something else. */
+function countMissing(target: Values, { rows, skip }: Batch): number {
+  let count = 0;
+  for (let i = 0; i < rows; i += 1) {
+    const missing = target.kind === 'text' ? (target.codes[i] as number) < 0 : target.missing?.[i] === 1;
+    if (missing && skip?.[i] !== 1) count += 1;
+  }
+  return count;
+}
+
+/** What the table, and the columns of weights and offsets, have found to be wrong. */
+function badOf({ table: { bad }, rowColumns: { wrong } }: Plan): BadRows | undefined {
+  if (bad === undefined) return undefined;
+  const columns = new Map([...bad.columns.map(({ column, values }) => [column, values] as const), ...wrong.columns]);
+  return {
+    ...bad,
+    rows: bad.rows + wrong.rows,
+    columns: [...columns].map(([column, values]) => ({ column, values })),
+    examples: [...bad.examples, ...wrong.examples],
+  };
 }
 
 function fitFeatures(plan: Plan, first: FirstPass): { encoder: Encoder; found: Parameters<typeof withRoles>[1] } {
@@ -187,6 +213,7 @@ export interface FittedTable {
   readonly model: Encoded['model'];
   readonly layouts: { readonly training: Layout; readonly validation: Layout };
   readonly weighted: boolean;
+  readonly bad?: BadRows;
   /** Whether the chunks have offsets. */
   readonly offsets: boolean;
   /** The second scan: writes all chunks. Once only. */
@@ -219,7 +246,7 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     split: { seed, fraction },
     target,
     features,
-    rowColumns: new RowColumnReader(table, options),
+    rowColumns: new RowColumnReader(table, options, options.badRows),
     watch,
   };
   const first = await statisticsPass(plan);
@@ -232,11 +259,12 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     layouts: layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options),
     weighted: options.weight !== undefined,
     offsets: options.offset !== undefined,
+    ...(first.bad === undefined ? {} : { bad: first.bad }),
     async encodeInto(sinks) {
       const { packer, targetStatistics } = await encodePass(plan, first, encoder, sinks);
       const counts = {
         rows: first.rows.all,
-        withoutTarget: first.rows.skipped,
+        withoutTarget: first.rows.withoutTarget,
         training: first.rows.training,
         validation: first.rows.validation,
         missingValues: packer.counts.missing,

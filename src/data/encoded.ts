@@ -1,5 +1,6 @@
 import { ParagradError } from '../errors.ts';
 import { bytesPerValue, type Dtype, type Layout, layoutOf } from '../partition/layout.ts';
+import type { BadRows } from './bad-rows.ts';
 import type { Encoder } from './encoder.ts';
 import type { Shuffle } from './placement.ts';
 import type { Schema } from './schema.ts';
@@ -61,6 +62,8 @@ export interface Encoded {
   readonly validationRows: Float64Array;
   /** Whether rows have weights of their own. */
   readonly weighted: boolean;
+  /** What was skipped, or counted as missing, because it is wrong: with `badRows` skip or impute. */
+  readonly bad?: BadRows;
   /** Seconds spent waiting for the source, and encoding. */
   readonly seconds: { readonly read: number; readonly encode: number };
 }

@@ -4,6 +4,7 @@ import { type Duck, dataError, firstLine, literal, pathsLiteral } from './duckdb
 import type { Relation } from './duckdb-table.ts';
 import { verifyGzip } from './gzip.ts';
 import { jsonColumns, pointer } from './json-columns.ts';
+import { badIn, lenientColumns } from './lenient.ts';
 import type { FileHead } from './open-file.ts';
 import { checkCasts, profile, type RawColumn, wrongValue } from './profile.ts';
 import type { ReadOptions } from './read-options.ts';
@@ -70,26 +71,33 @@ export async function openJsonLines(duck: Duck, given: SourceFiles, options: Rea
       found.map(({ name }) => name),
       source,
     );
-    const columns = found.map(({ name, type: own }, i): RawColumn => {
+    const typed = found.map(({ name, type: own }, i): RawColumn => {
       const dropped = options.dropped(name);
       const wanted = dropped ? undefined : options.wanted(name);
       const type = declaredType(own, wanted);
       const reading = readingOf(type, `c${i}`, wanted) ?? { kind: 'other', expression: `c${i}` };
       return { name, type, reading, dropped, plain: options.plain(name) };
     });
+    const lenient = options.badRows === 'error' ? undefined : lenientColumns(typed);
+    const columns = lenient?.columns ?? typed;
     const forcedBy = (column: RawColumn): string | undefined => options.forcedBy(column.name);
     explain = (error) => explainValue(duck, { given, objects, columns, forcedBy }, error);
-    const declared = columns.map(({ name, type, dropped }) => `${literal(name)}: ${literal(dropped ? 'JSON' : type)}`).join(', ');
+    const plain = new Set(lenient?.watched);
+    const typeOf = ({ type, dropped }: RawColumn, i: number): string => (dropped ? 'JSON' : plain.has(i) ? 'VARCHAR' : type);
+    const declared = columns.map((column, i) => `${literal(column.name)}: ${literal(typeOf(column, i))}`).join(', ');
     const names = columns.map((_, i) => `c${i}`).join(', ');
-    const reader = `read_json(${paths}, format='newline_delimited', records='true', hive_partitioning=false, ${shared}, columns={${declared}}) AS t(${names})`;
+    const rows = `read_json(${paths}, format='newline_delimited', records='true', hive_partitioning=false, ${shared}, columns={${declared}}) AS t(${names})`;
+    const reader = lenient === undefined || lenient.list === '' ? rows : `(SELECT ${lenient.list} FROM ${rows})`;
     const kept = columns.flatMap(({ dropped }, i) => (dropped ? [] : [`c${i}`]));
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0) * (gzip ? GZIP_RATIO : 1);
     const load = kept.length > 0 && (options.load ?? bytes <= options.memoryBytes * LOAD_SHARE);
-    if (load) await duck.run(`CREATE TABLE loaded AS SELECT ${kept.join(', ')} FROM ${reader}`);
+    if (load) await duck.run(`CREATE TABLE loaded AS SELECT ${lenient === undefined ? kept.join(', ') : '*'} FROM ${reader}`);
     const from = load ? 'loaded' : reader;
     const profiled = await profile(duck, from, columns);
     await checkCasts(duck, { source, from, columns, forcedBy });
-    return { duck, source, from, rows: profiled.rows, columns: profiled.columns, explain };
+    const bad = lenient === undefined ? undefined : await badIn(duck, { source, from, lenient, mode: options.badRows });
+    const skip = options.badRows === 'skip' ? lenient?.bad : undefined;
+    return { duck, source, from, rows: profiled.rows, columns: profiled.columns, bad, skip, explain };
   } catch (error) {
     throw await explain(error);
   }

@@ -1,6 +1,7 @@
 import { ParagradError } from '../errors.ts';
 import { type Duck, dataError, firstLine, pathLiteral, pathsLiteral } from './duckdb.ts';
 import type { Relation } from './duckdb-table.ts';
+import { badIn, lenientColumns } from './lenient.ts';
 import { quote } from './names.ts';
 import type { FileHead } from './open-file.ts';
 import { checkCasts, profile, type RawColumn } from './profile.ts';
@@ -65,7 +66,7 @@ export async function openParquet(duck: Duck, { label: source, files }: SourceFi
   const explain = (error: unknown): ParagradError => dataError(source, error, ': is the file whole?');
   const { names, types } = await commonColumns(duck, files);
   options.check(names, source);
-  const columns = names.map((name, i): RawColumn => {
+  const given = names.map((name, i): RawColumn => {
     const type = types[i] as string;
     const dropped = options.dropped(name);
     const wanted = dropped ? undefined : options.wanted(name);
@@ -78,12 +79,17 @@ export async function openParquet(duck: Duck, { label: source, files }: SourceFi
       );
     return { name, type, reading, dropped, plain: options.plain(name) };
   });
-  const from = `${reader(files)} AS t(${columns.map((_, i) => `c${i}`).join(', ')})`;
+  const rows = `${reader(files)} AS t(${given.map((_, i) => `c${i}`).join(', ')})`;
+  const lenient = options.badRows === 'error' ? undefined : lenientColumns(given);
+  const columns = lenient?.columns ?? given;
+  const from = lenient === undefined || lenient.list === '' ? rows : `(SELECT ${lenient.list} FROM ${rows})`;
   try {
     const found = await profile(duck, from, columns);
     if (found.rows === 0) throw new ParagradError('PARAGRAD_DATA', `${source} has no rows`, { place: { file: source } });
     await checkCasts(duck, { source, from, columns, forcedBy: (column) => options.forcedBy(column.name) });
-    return { duck, source, from, rows: found.rows, columns: found.columns, explain };
+    const bad = lenient === undefined ? undefined : await badIn(duck, { source, from, lenient, mode: options.badRows });
+    const skip = options.badRows === 'skip' ? lenient?.bad : undefined;
+    return { duck, source, from, rows: found.rows, columns: found.columns, bad, skip, explain };
   } catch (error) {
     throw explain(error);
   }

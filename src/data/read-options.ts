@@ -1,4 +1,5 @@
 import { ParagradError } from '../errors.ts';
+import type { BadRowsMode } from './bad-rows.ts';
 import { memoryLimitBytes } from './limits.ts';
 import { quote, unknownColumn } from './names.ts';
 import type { ColumnChoices, ColumnKind } from './table.ts';
@@ -23,6 +24,7 @@ export interface OpenOptions extends ColumnChoices {
 export interface ReadOptions {
   readonly load: boolean | undefined;
   readonly memoryBytes: number;
+  readonly badRows: BadRowsMode;
   /** Refuses names that the source does not have. */
   check(names: readonly string[], source: string): void;
   /** Not to be read: left out by the user, or not what the model expects. */
@@ -67,6 +69,7 @@ export function readOptions(options: OpenOptions): ReadOptions {
   const unexpected = (name: string): boolean => options.expected !== undefined && !expected.has(name) && !chosen.has(name);
   return {
     load: options.load,
+    badRows: options.badRows ?? 'error',
     memoryBytes: options.memoryBytes ?? memoryLimitBytes(),
     check(names, source) {
       for (const [name, option] of chosen) if (!names.includes(name)) throw unknownColumn(name, names, source, option);

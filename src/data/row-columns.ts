@@ -1,4 +1,5 @@
 import { ParagradError } from '../errors.ts';
+import { BAD_EXAMPLES, type BadExample, type BadRowsMode } from './bad-rows.ts';
 import { quote } from './names.ts';
 import { SKIPPED } from './split.ts';
 import type { Batch, RowColumns, Table, Values } from './table.ts';
@@ -25,10 +26,18 @@ export interface RowNumbers {
 export class RowColumnReader {
   readonly #table: Table;
   readonly #indexes: RowIndexes;
+  readonly #mode: BadRowsMode;
+  /** Rows that are skipped for a wrong weight or offset, unless that is an error. */
+  readonly wrong: { rows: number; readonly columns: Map<string, number>; readonly examples: BadExample[] } = {
+    rows: 0,
+    columns: new Map(),
+    examples: [],
+  };
 
-  constructor(table: Table, columns: RowColumns) {
+  constructor(table: Table, columns: RowColumns, mode: BadRowsMode = 'error') {
     this.#table = table;
     this.#indexes = rowIndexes(table, columns);
+    this.#mode = mode;
   }
 
   /** What must be scanned: the weights and then the offsets, where there are any. */
@@ -38,7 +47,7 @@ export class RowColumnReader {
 
   /**
    * @param first position of the first scanned column in the batch
-   * @param use rows that are SKIPPED are not looked at
+   * @param use rows that are SKIPPED are not looked at; wrong ones become so where that is no error
    * @throws PARAGRAD_VALUE for a weight or an offset that is missing or not finite, and for a negative weight
    */
   read(batch: Batch, first: number, use: Uint8Array | undefined): RowNumbers {
@@ -54,9 +63,21 @@ export class RowColumnReader {
     for (let i = 0; i < batch.rows; i += 1) {
       if (use !== undefined && use[i] === SKIPPED) continue;
       const value = column.missing?.[i] === 1 ? Number.NaN : (column.values[i] as number);
-      if (value - value !== 0 || (what === 'weight' && value < 0)) throw this.#wrong(what, batch.firstRow + i, value);
+      if (value - value === 0 && (what === 'offset' || value >= 0)) continue;
+      if (this.#mode === 'error' || use === undefined) throw this.#wrong(what, batch.firstRow + i, value);
+      use[i] = SKIPPED;
+      this.#note(what, batch.firstRow + i, value);
     }
     return column.values;
+  }
+
+  #note(what: 'weight' | 'offset', row: number, value: number): void {
+    const { rows, columns, examples } = this.wrong;
+    const column = this.#table.columns[this.#indexes[what]]?.name ?? '';
+    this.wrong.rows = rows + 1;
+    columns.set(column, (columns.get(column) ?? 0) + 1);
+    const text = Number.isNaN(value) ? '' : String(value);
+    if (examples.length < BAD_EXAMPLES) examples.push({ file: this.#table.source, line: null, row, column, value: text });
   }
 
   #wrong(what: 'weight' | 'offset', row: number, value: number): ParagradError {

@@ -1,3 +1,5 @@
+import type { BadRows, BadRowsMode } from './bad-rows.ts';
+
 /**
  * A source of rows: named, typed columns that can be scanned any number of times, always in the same order. CSV and
  * Parquet implement it through DuckDB; whatever else has rows (lines of JSON, several files, typed arrays, a pipe) can
@@ -44,6 +46,8 @@ export interface Batch {
   readonly rows: number;
   /** In the order in which the columns were asked for; arrays may be longer than `rows`. */
   readonly columns: readonly Values[];
+  /** 1 where a row is to be skipped: it has a wrong value (`--bad-rows skip`). */
+  readonly skip?: Uint8Array | undefined;
 }
 
 /** Rows of a batch, the last one excepted; the unit of statistics (docs/numerics.md §8). */
@@ -61,6 +65,8 @@ export interface Table {
   readonly columns: readonly TableColumn[];
   /** Rows, where the source knows before it is read. */
   readonly rows: number | undefined;
+  /** What is wrong in it, unless that is an error. */
+  readonly bad?: BadRows | undefined;
   /**
    * All rows in source order, in batches of INGEST_ROWS. `columns` are indexes in `columns`, of any kind but `other`.
    *
@@ -81,9 +87,11 @@ export interface RowColumns {
   readonly id?: string | undefined;
 }
 
-/** What the user says about columns: `--category`, `--number`, `--drop`, and those of `RowColumns`. */
+/** What the user says about columns and what is wrong in them: `--category`, `--number`, `--drop`, `--bad-rows`, and `RowColumns`. */
 export interface ColumnChoices extends RowColumns {
   readonly category?: readonly string[] | undefined;
   readonly number?: readonly string[] | undefined;
   readonly drop?: readonly string[] | undefined;
+  /** Default error: the first wrong value ends the reading. */
+  readonly badRows?: BadRowsMode | undefined;
 }

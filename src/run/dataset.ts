@@ -22,6 +22,7 @@ const ENCODING_OPTIONS = [
   'weight',
   'offset',
   'id',
+  'badRows',
   'maxCategories',
   'standardize',
   'validationFraction',

@@ -51,6 +51,7 @@ export interface InspectOptions
     | 'weight'
     | 'offset'
     | 'id'
+    | 'badRows'
     | 'seed'
     | 'validationFraction'
     | 'standardize'

@@ -61,6 +61,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   oneOf('--partition', resolved.partition, ['auto', 'rows', 'columns', 'grid']);
   oneOf('--start', resolved.start, ['null', 'zero']);
   oneOf('--shuffle', resolved.shuffle, ['windows', 'none']);
+  oneOf('--bad-rows', resolved.badRows ?? 'error', ['error', 'skip', 'impute']);
   oneOf('--kernels', resolved.kernels, ['wasm', 'reference']);
   number('--l2', resolved.l2, (x) => x >= 0, 'a number of at least 0');
   number('--tolerance', resolved.tolerance, (x) => x >= 0, 'a number of at least 0');
@@ -84,8 +85,8 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
 }
 
 /** What the options say about columns. */
-export function choicesOf({ category, number, drop, weight, offset, id }: ColumnChoices): ColumnChoices {
-  return { category, number, drop, weight, offset, id };
+export function choicesOf({ category, number, drop, weight, offset, id, badRows }: ColumnChoices): ColumnChoices {
+  return { category, number, drop, weight, offset, id, badRows };
 }
 
 function wrong(option: string, message: string): ParagradError {

@@ -2,6 +2,7 @@ import type { Encoded } from '../data/encoded.ts';
 import { encodedColumns, encodedWidth } from '../data/encoder.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { TrainingOutcome } from '../strategies/job.ts';
+import { badNotes } from './bad-notes.ts';
 import { coefficientsOf, interceptOf } from './coefficients.ts';
 import { weightsSha256 } from './hash.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -9,10 +10,10 @@ import { describePlan, type Plan } from './plan.ts';
 import type { RunSummary, SchemaSummary } from './types.ts';
 
 export function schemaSummary(
-  encoded: Pick<Encoded, 'schema' | 'target' | 'counts' | 'model' | 'encoder'>,
+  encoded: Pick<Encoded, 'schema' | 'target' | 'counts' | 'model' | 'encoder' | 'bad'>,
   options: Pick<ResolvedOptions, 'target' | 'model' | 'id'>,
 ): SchemaSummary {
-  const { schema, target, counts, model, encoder } = encoded;
+  const { schema, target, counts, model, encoder, bad } = encoded;
   const features = { number: 0, boolean: 0, category: 0, date: 0 };
   for (const { role, kind } of schema.columns) if (role === 'feature' && kind !== 'other') features[kind] += 1;
   const classes = target.kind === 'classes' ? ([target.negative, target.positive] as const) : undefined;
@@ -31,6 +32,7 @@ export function schemaSummary(
     weight: schema.columns.find(({ role }) => role === 'weight')?.name,
     offset: schema.columns.find(({ role }) => role === 'offset')?.name,
     id: options.id,
+    badRows: bad,
     leftOut: schema.columns
       .filter(({ name, role }) => !['feature', 'target', 'weight', 'offset'].includes(role) && name !== options.id)
       .map(({ name, note }) => ({ column: name, why: note })),
@@ -79,8 +81,8 @@ export function summaryOf(run: {
 }
 
 /** What was left out of the rows, in words: nothing is dropped silently. */
-function skipNotes({ counts }: Encoded): string[] {
-  const notes: string[] = [];
+function skipNotes({ counts, bad }: Encoded): string[] {
+  const notes = badNotes(bad);
   if (counts.withoutTarget > 0) notes.push(`${counts.withoutTarget} rows were skipped: their target is missing`);
   if (counts.unseenCategories > 0)
     notes.push(`${counts.unseenCategories} values in validation rows are categories that no training row has: they count as none`);

@@ -1,3 +1,4 @@
+import type { BadRows } from '../data/bad-rows.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
@@ -61,6 +62,8 @@ export interface TrainOptions {
   readonly weight?: string;
   readonly offset?: string;
   readonly id?: string;
+  /** A value that is not of its column's kind, or not finite. Default 'error'; 'skip' its row; 'impute': count it as missing. */
+  readonly badRows?: 'error' | 'skip' | 'impute';
   /** Default 256; rarer values share one column. */
   readonly maxCategories?: number;
   /** Run and model folder; undefined: nothing is written. */
@@ -108,6 +111,8 @@ export interface SchemaSummary {
   readonly weight?: string | undefined;
   readonly offset?: string | undefined;
   readonly id?: string | undefined;
+  /** What was skipped, or counted as missing, because it is wrong (`badRows`). */
+  readonly badRows?: BadRows | undefined;
   /** Source columns that give no encoded column, and why. */
   readonly leftOut: readonly { readonly column: string; readonly why: string }[];
 }

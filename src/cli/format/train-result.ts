@@ -29,7 +29,10 @@ export function dataSection(schema: SchemaSummary, style: Style): string[] {
     const [negative, positive] = schema.classes.map(clean) as [string, string];
     rows.push(['classes', `${positive} (positive) and ${negative}${style.dim('  --positive LABEL chooses')}`]);
   }
-  const skipped = schema.skippedRows === 0 ? '' : `, ${plural(schema.skippedRows, 'row')} without a target left out`;
+  const passedOver = (schema.badRows?.rows ?? 0) + (schema.badRows?.lines ?? 0);
+  const skipped =
+    (schema.skippedRows === 0 ? '' : `, ${plural(schema.skippedRows, 'row')} without a target left out`) +
+    (passedOver === 0 ? '' : `, ${plural(passedOver, 'wrong row')} skipped`);
   rows.push([
     'rows',
     `${count(schema.rows)}${style.dim(`  ${count(schema.trainingRows)} for training, ${count(schema.validationRows)} for validation${skipped}`)}`,
