@@ -48,4 +48,11 @@ async function write(): Promise<void> {
   console.log(readFileSync('expected.json', 'utf8').slice(0, 200));
 }
 
-if (process.argv.includes('--write')) await write();
+/** Hash of the weights after training on the dataset in a folder. */
+async function trained(folder: string): Promise<string> {
+  return (await train(folder, { engine: 'inline' })).summary.weightsSha256;
+}
+
+const [, , command, folder = ''] = process.argv;
+if (command === '--write') await write();
+if (command === '--train') console.log(JSON.stringify(await trained(folder)));
