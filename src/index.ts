@@ -23,6 +23,7 @@ export {
 } from './run/predict.ts';
 export { type PredictFileOptions, type PredictSummary, predictFile } from './run/predict-file.ts';
 export { type PrepareOptions, type PrepareSummary, prepare } from './run/prepare.ts';
+export { writeReport } from './run/report/report.ts';
 export { type ResumeOptions, resume } from './run/resume.ts';
 export { type TrainedRun, train } from './run/train.ts';
 export type { Coefficient, PlanSummary, RunEvent, RunSummary, SchemaSummary, TrainOptions } from './run/types.ts';

@@ -11,6 +11,7 @@ export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'checkpointSeco
   readonly resume?: string;
   readonly json?: boolean;
   readonly dryRun?: boolean;
+  readonly report?: string;
 };
 export type PrepareFlags = Omit<PrepareOptions, 'out' | 'signal' | 'onEvent' | 'memoryBytes' | 'shardBytes'> & {
   readonly out?: string;
@@ -64,6 +65,7 @@ export interface InspectFlags
   > {
   readonly encoded?: string;
   readonly coefficients?: string;
+  readonly report?: string;
   readonly verify?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
@@ -196,6 +198,7 @@ function addTrain(program: Command, handlers: Handlers): void {
     option('--config <file>', 'options from a JSON file, such as config.json of a run; those given here count more'),
     option('--explain', 'show who owns what, and each worker’s part of the first gradient'),
     JSON_OPTION(),
+    option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
   );
   train.addHelpOption(HELP().helpGroup('Output:'));
   examples(
@@ -208,6 +211,7 @@ function addTrain(program: Command, handlers: Handlers): void {
     'paragrad train houses.csv --target price --max-passes 2 --out run',
     'paragrad train --resume run --max-passes 1000',
   );
+    'paragrad train houses.csv --target price --out reported --report houses.html',
   train.action((files: string[], _flags: TrainFlags, command: Command) =>
     handlers.train(files.length === 0 ? undefined : sourceOf(files), withConfig(command)),
   );
@@ -304,6 +308,7 @@ function addInspect(program: Command, handlers: Handlers): void {
   group(inspect, 'Datasets:', option('--verify', 'read all of a dataset folder and check every checksum'));
   group(inspect, 'Output:', option('--force', 'replace the file where it exists'), JSON_OPTION());
   inspect.addHelpOption(HELP().helpGroup('Output:'));
+    option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
   examples(
     inspect,
     'paragrad inspect houses.csv',
@@ -314,6 +319,7 @@ function addInspect(program: Command, handlers: Handlers): void {
   );
   inspect.action((paths: string[], flags: InspectFlags) => handlers.inspect(sourceOf(paths), flags));
 }
+    'paragrad inspect model --report report.html',
 
 function addGenerate(program: Command, handlers: Handlers): void {
   const generate = program.command('generate').summary('make a table of random numbers with a known model');

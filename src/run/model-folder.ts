@@ -4,6 +4,7 @@ import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
 import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import type { StepRecord } from '../strategies/job.ts';
+import type { Diagnostics } from './diagnostics.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { NewFolder } from './run-folder.ts';
@@ -13,7 +14,9 @@ import { NUMERICS_VERSION } from './version.ts';
 const WEIGHTS = 'model.safetensors';
 const RECORD = 'model.json';
 export const CONFIG = 'config.json';
-const EVENTS = 'events.jsonl';
+export const EVENTS = 'events.jsonl';
+/** What a report shows of the validation rows; absent without any. */
+export const DIAGNOSTICS = 'validation.json';
 const FORMAT = 'paragrad-model';
 const FORMAT_VERSION = 1;
 
@@ -22,8 +25,16 @@ export function configText(source: TableSource | null, options: ResolvedOptions)
   return `${JSON.stringify({ numericsVersion: NUMERICS_VERSION, source, ...options }, null, 2)}\n`;
 }
 
-/** Writes the files; `config`: the text of `config.json`. The folder gets its name when the caller commits it. */
-export async function writeModel(folder: NewFolder, model: FittedModel, config: string, steps: readonly StepRecord[]): Promise<void> {
+/** What lies beside a model in its folder: how it came about. */
+export interface RunFiles {
+  /** Text of `config.json`. */
+  readonly config: string;
+  readonly steps: readonly StepRecord[];
+  readonly diagnostics: Diagnostics | null;
+}
+
+/** Writes the files; the folder gets its name when the caller commits it. */
+export async function writeModel(folder: NewFolder, model: FittedModel, { config, steps, diagnostics }: RunFiles): Promise<void> {
   const { weights, intercept } = model.vector;
   const tensors = {
     weights: { dtype: 'F64' as const, shape: [weights.length], values: weights },
@@ -33,6 +44,7 @@ export async function writeModel(folder: NewFolder, model: FittedModel, config: 
   await folder.write(WEIGHTS, writeSafetensors(tensors, metadata));
   await folder.write(CONFIG, config);
   await folder.write(EVENTS, steps.map((step) => `${JSON.stringify({ kind: 'step', ...step })}\n`).join(''));
+  if (diagnostics !== null) await folder.write(DIAGNOSTICS, `${JSON.stringify(diagnostics)}\n`);
   const head = { format: FORMAT, formatVersion: FORMAT_VERSION, numericsVersion: NUMERICS_VERSION };
   await folder.write(RECORD, `${JSON.stringify({ ...head, ...model.record }, null, 2)}\n`);
 }

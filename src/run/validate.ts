@@ -2,14 +2,17 @@ import type { Encoded } from '../data/encoded.ts';
 import { viewsOf } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
 import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
+import { modelOf } from '../models/model.ts';
 import type { Vector } from '../update/pass.ts';
+import { type Diagnostics, diagnose } from './diagnostics.ts';
 
-/** Fit measures on the validation rows; null without any. */
-export async function validate(
-  encoded: Encoded,
-  vector: Vector,
-  kernels: 'wasm' | 'reference',
-): Promise<RegressionMetrics | ClassMetrics | null> {
+export interface Validation {
+  readonly metrics: RegressionMetrics | ClassMetrics;
+  readonly diagnostics: Diagnostics | null;
+}
+
+/** Fit measures on the validation rows, and what a report shows of them; null without any. */
+export async function validate(encoded: Encoded, vector: Vector, kernels: 'wasm' | 'reference'): Promise<Validation | null> {
   const { store, model } = encoded;
   const set = store.validation;
   const { layout } = set;
@@ -28,5 +31,7 @@ export async function validate(
     for (let i = 0; i < views.rows; i += 1) z[first + i] = (dots[i] as number) + (views.offset?.[i] ?? 0) + vector.intercept;
     await new Promise(setImmediate);
   }
-  return model === 'logistic' ? classMetrics({ y, z, v }) : regressionMetrics({ y, z, v });
+  const predicted = { y, z, v };
+  if (model === 'logistic') return { metrics: classMetrics(predicted), diagnostics: diagnose(predicted, modelOf(model).predict) };
+  return { metrics: regressionMetrics(predicted), diagnostics: diagnose(predicted, undefined) };
 }

@@ -109,6 +109,7 @@ describe('wrong usage', () => {
     [['train', 'houses.csv', '--target', 'price', '--l2', '-1'], /--l2 must be .*\[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--time-limit', 'soon'], /--time-limit must be a time such as/],
     [['inspect', 'houses.csv', '--encoded', 'e.parquet'], /--encoded needs --target/],
+    [['inspect', 'houses.csv', '--report', 'r.html'], /--report is for model folders/],
     [['inspect', 'houses.csv', '--coefficients', 'c.csv'], /--coefficients is for model folders/],
     [['generate', '--rows', '9', '--columns', '2'], /--out is missing/],
     [['generate', '--rows', '9', '--out', 'g.csv'], /--columns is missing/],
@@ -140,6 +141,7 @@ describe('failures', () => {
     [['inspect', 'houses.csv', '--target', 'price', '--encoded', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
     [['inspect', 'folder'], /folder is not a model folder/],
     [['inspect', 'nothing'], /nothing does not exist/],
+    [['train', 'houses.csv', '--target', 'price', '--report', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
     [['inspect', 'folder', '--coefficients', 'occupied'], /occupied exists already.*\[PARAGRAD_OUT_EXISTS\]/],
   ])('%j', async (argv, message) => {
     const { code, out, err } = await run(...argv);

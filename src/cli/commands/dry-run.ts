@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts';
 
 /** `paragrad train --dry-run`. @returns the exit code */
 export async function dryRunCommand(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<number> {
-  const { json: asJson, dryRun: _dryRun, resume, timeLimit, checkpointEvery, intercept, standardize, ...options } = flags;
+  const { json: asJson, dryRun: _dryRun, report: _report, resume, timeLimit, checkpointEvery, intercept, standardize, ...options } = flags;
   if (file === undefined || resume !== undefined)
     throw new ParagradError('PARAGRAD_USAGE', '--dry-run needs a table, and goes with no --resume: a resumed run has its options already', {
       place: { option: '--dry-run' },

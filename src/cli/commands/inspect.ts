@@ -14,7 +14,7 @@ import { checkFree } from './files.ts';
 
 /** `paragrad inspect`: a folder is a dataset or a model, anything else is data. @returns the exit code */
 export async function inspectCommand(source: TableSource, flags: InspectFlags, terminal: Terminal): Promise<number> {
-  const { json: asJson = false, force, verify = false, coefficients, ...options } = flags;
+  const { json: asJson = false, force, verify = false, coefficients, report, ...options } = flags;
   const { out } = terminal;
   // One path may be a folder; several are files.
   const path = typeof source === 'string' ? source : '';
@@ -27,9 +27,10 @@ export async function inspectCommand(source: TableSource, flags: InspectFlags, t
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     return inspectModelCommand(path, flags, terminal);
   }
-  if (coefficients !== undefined)
-    throw new ParagradError('PARAGRAD_OPTION', `--coefficients is for model folders, and ${labelOf(source)} is none`, {
-      place: { option: '--coefficients' },
+  const forModels = coefficients !== undefined ? '--coefficients' : report !== undefined ? '--report' : undefined;
+  if (forModels !== undefined)
+    throw new ParagradError('PARAGRAD_OPTION', `${forModels} is for model folders, and ${labelOf(source)} is none`, {
+      place: { option: forModels },
     });
   if (options.encoded !== undefined) checkFree(options.encoded, '--encoded', force);
   const progress = new LiveProgress(terminal);
@@ -65,16 +66,24 @@ async function inspectDatasetCommand(path: string, flags: InspectFlags, terminal
   }
 }
 
-async function inspectModelCommand(path: string, { coefficients, force, json: asJson }: InspectFlags, { out }: Terminal): Promise<number> {
+async function inspectModelCommand(path: string, flags: InspectFlags, { out }: Terminal): Promise<number> {
+  const { coefficients, report, force, json: asJson } = flags;
   if (coefficients !== undefined) checkFree(coefficients, '--coefficients', force);
+  if (report !== undefined) checkFree(report, '--report', force);
   const { loadModel } = await import('../../run/model-folder.ts');
   const model = await loadModel(path);
   const lines: string[] = [];
   if (coefficients !== undefined) {
     const { writeCoefficients } = await import('../../run/coefficients-file.ts');
     const written = await writeCoefficients(model, coefficients);
-    lines.push('', `${plural(written.coefficients, 'coefficient')} saved in ${out.style.bold(clean(coefficients))}`);
+    lines.push(`${plural(written.coefficients, 'coefficient')} saved in ${out.style.bold(clean(coefficients))}`);
   }
-  await out.write(asJson === true ? json(model.summary) : `${[modelResult(model.summary, out.style), ...lines].join('\n')}\n`);
+  if (report !== undefined) {
+    const { writeReport } = await import('../../run/report/report.ts');
+    await writeReport(path, report);
+    lines.push(`Report saved in ${out.style.bold(clean(report))}`);
+  }
+  const text = [modelResult(model.summary, out.style), ...(lines.length === 0 ? [] : ['', ...lines])];
+  await out.write(asJson === true ? json(model.summary) : `${text.join('\n')}\n`);
   return 0;
 }

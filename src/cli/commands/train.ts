@@ -5,16 +5,19 @@ import type { TrainedRun } from '../../run/train.ts';
 import type { RunSummary, TrainOptions } from '../../run/types.ts';
 import { firstStepSection, planSection, updateSection } from '../format/explain.ts';
 import { json } from '../format/json.ts';
-import { shellWord } from '../format/text.ts';
+import { clean, shellWord } from '../format/text.ts';
 import { trainResult } from '../format/train-result.ts';
 import { interruptible } from '../interrupt.ts';
 import { defaultOut } from '../options.ts';
 import type { TrainFlags } from '../program.ts';
 import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
+import { checkFree } from './files.ts';
 
 /** `paragrad train`. @returns the exit code */
 export async function trainCommand(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<number> {
+  const { report } = flags;
+  if (report !== undefined) checkFree(report, '--report', flags.force);
   const progress = new LiveProgress(terminal);
   try {
     const begin = flags.resume === undefined ? await beginning(file, flags, terminal) : resuming(file, flags.resume, flags);
@@ -22,11 +25,15 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
       (signal) => begin(signal, progress),
       () => progress.note('interrupted: ends at the next step and keeps the result; Ctrl-C again ends at once'),
     );
+    if (report !== undefined && run.summary.out !== null) {
+      const { writeReport } = await import('../../run/report/report.ts');
+      await writeReport(run.summary.out, report);
+    }
     progress.end();
     const { style } = terminal.out;
-    await terminal.out.write(
-      flags.json === true ? json(run.summary) : `${trainResult(run.summary, style, terminal.command, explained(run, flags, terminal))}\n`,
-    );
+    const text = trainResult(run.summary, style, terminal.command, explained(run, flags, terminal));
+    const saved = report === undefined ? '' : `\nReport saved in ${style.bold(clean(report))}`;
+    await terminal.out.write(flags.json === true ? json(run.summary) : `${text}${saved}\n`);
     return run.summary.reason === 'aborted' ? 130 : 0;
   } finally {
     progress.end();
@@ -36,7 +43,7 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
 type Begin = (signal: AbortSignal, progress: LiveProgress) => Promise<TrainedRun>;
 
 async function beginning(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<Begin> {
-  const { json: _json, timeLimit, checkpointEvery, resume: _resume, ...options } = flags;
+  const { json: _json, timeLimit, checkpointEvery, resume: _resume, report: _report, ...options } = flags;
   if (file === undefined)
     throw new ParagradError('PARAGRAD_USAGE', 'name a table to train on, or a run to go on with: --resume RUN', { place: {} });
   const { datasetTarget } = await import('../../run/dataset.ts');
@@ -55,7 +62,7 @@ async function beginning(file: TableSource | undefined, flags: TrainFlags, termi
 }
 
 /** Flags that a run may be resumed with; all others were decided when it began. */
-const RESUME_FLAGS = ['resume', 'json', 'engine', 'workers', 'partition', 'maxPasses', 'timeLimit', 'checkpointEvery'];
+const RESUME_FLAGS = ['resume', 'json', 'report', 'engine', 'workers', 'partition', 'maxPasses', 'timeLimit', 'checkpointEvery'];
 
 function resuming(file: TableSource | undefined, run: string, flags: TrainFlags): Begin {
   // Commander says `intercept: true` and `standardize: true` where nobody said anything.

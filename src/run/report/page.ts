@@ -1,0 +1,207 @@
+import type { ClassMetrics, RegressionMetrics } from '../../models/metrics.ts';
+import type { Diagnostics } from '../diagnostics.ts';
+import type { RunSummary } from '../types.ts';
+import { calibrationChart } from './charts/calibration.ts';
+import { coefficientsChart } from './charts/coefficients.ts';
+import { errorHistogram } from './charts/histogram.ts';
+import { type LossPoint, lossCurve } from './charts/loss-curve.ts';
+import { planChart } from './charts/plan.ts';
+import { predictedChart } from './charts/predicted.ts';
+import { rocChart } from './charts/roc.ts';
+import { timeChart } from './charts/time.ts';
+import { STYLE } from './style.ts';
+import { bytes, html, number, percent, plural, seconds, shorten } from './text.ts';
+
+/** What a report is made from: all of it lies in a run folder. */
+export interface ReportData {
+  readonly summary: RunSummary;
+  readonly steps: readonly LossPoint[];
+  /** Null without validation rows. */
+  readonly diagnostics: Diagnostics | null;
+}
+
+const COEFFICIENTS_SHOWN = 20;
+const NAME_CHARACTERS = 28;
+const MODELS: Readonly<Record<string, string>> = { linear: 'linear regression', logistic: 'logistic regression' };
+const modelName = (model: string): string => MODELS[model] ?? model;
+
+/** A report as one HTML page that needs nothing else: no script, no file, no network. */
+export function reportPage(data: ReportData): string {
+  const { summary } = data;
+  const title = `${summary.schema.target} · ${modelName(summary.model)}`;
+  const body = [
+    header(summary),
+    measures(summary),
+    warning(summary),
+    learning(data),
+    predicting(data),
+    coefficients(summary),
+    work(summary),
+    details(summary),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${html(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${body.filter((part) => part !== '').join('\n')}
+</main>
+</body>
+</html>
+`;
+}
+
+function header({ schema, model }: RunSummary): string {
+  const rows = `${plural(schema.rows, 'row')}: ${number(schema.trainingRows, 15)} for training, ${number(schema.validationRows, 15)} for validation`;
+  return `<header><p class="eyebrow">paragrad · ${html(modelName(model))}</p><h1>${html(schema.target)}</h1><p>${html(schema.source)} · ${rows}</p></header>`;
+}
+
+function measuresOf(validation: RegressionMetrics | ClassMetrics | null): [string, string][] {
+  if (validation === null) return [];
+  if ('r2' in validation)
+    return [
+      ['R²', number(validation.r2)],
+      ['RMSE', number(validation.rmse)],
+      ['MAE', number(validation.mae)],
+    ];
+  return [
+    ['AUC', number(validation.auc)],
+    ['accuracy', percent(validation.accuracy)],
+    ['log loss', number(validation.logLoss)],
+  ];
+}
+
+function measures({ validation, passes, seconds: time, plan }: RunSummary): string {
+  const all = [
+    ...measuresOf(validation),
+    ['passes', number(passes, 15)],
+    ['time', seconds(time.total)],
+    ['encoded columns', number(plan.columns, 15)],
+  ];
+  return `<dl class="measures">${all.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl>`;
+}
+
+function warning({ converged, reason, notes }: RunSummary): string {
+  const lines = [...(converged ? [] : [`Training ended before it had converged (${reason}).`]), ...notes];
+  return lines.length === 0 ? '' : `<div class="note">${lines.map((line) => `<p>${html(line)}</p>`).join('')}</div>`;
+}
+
+function figure(title: string, caption: string, chart: string): string {
+  return `<figure><h3>${html(title)}</h3><figcaption>${html(caption)}</figcaption>${chart}</figure>`;
+}
+
+function section(title: string, figures: readonly string[]): string {
+  return figures.length === 0 ? '' : `<h2>${html(title)}</h2>\n<div class="charts">${figures.join('\n')}</div>`;
+}
+
+/** Steps, and what lies at both ends of them. */
+function lossPoints({ summary, steps }: ReportData): LossPoint[] {
+  const { nullLoss, loss, passes } = summary;
+  const begun = steps.some(({ objective }) => objective !== null && Math.abs(objective - nullLoss) <= 1e-9 * Math.abs(nullLoss));
+  const ended = steps.some((step) => step.passes >= passes);
+  return [...(begun ? [] : [{ passes: 0, objective: nullLoss }]), ...steps, ...(ended ? [] : [{ passes, objective: loss }])];
+}
+
+function learning(data: ReportData): string {
+  const { summary } = data;
+  const { nullLoss, loss, gap, seconds: time, optimizer, reason, l2, dtype, seed, passes } = summary;
+  const chart = lossCurve({ points: lossPoints(data), nullLoss, best: loss - (gap ?? 0) });
+  const stretches = [
+    { name: 'read', seconds: time.read },
+    { name: 'encode', seconds: time.encode },
+    { name: 'train', seconds: time.train },
+    { name: 'the rest', seconds: Math.max(0, time.total - time.read - time.encode - time.train) },
+  ];
+  const left = gap === null || !(nullLoss > loss) ? '–' : number(gap / (nullLoss - loss + gap), 2);
+  const run = table([
+    ['optimizer', optimizer],
+    ['ended', `${reason}, after ${plural(passes, 'pass', 'passes')}`],
+    ['gain still to come', left],
+    ['l2', number(l2)],
+    ['dtype, seed', `${dtype}, ${seed}`],
+  ]);
+  const caption = `From ${number(nullLoss)} (the intercept alone) to ${number(loss)}, penalty included.`;
+  return section('How it learned', [
+    ...(chart === undefined ? [] : [figure('Loss', caption, chart)]),
+    figure('Run', `${seconds(time.total)}, of it ${seconds(time.train)} in training.`, timeChart(stretches) + run),
+  ]);
+}
+
+function predicting({ summary: { schema }, diagnostics }: ReportData): string {
+  if (diagnostics === null) return '';
+  const target = shorten(schema.target, NAME_CHARACTERS);
+  if (diagnostics.kind === 'number')
+    return section('How well it predicts', [
+      figure(
+        'Predicted against actual',
+        `${plural(diagnostics.points.length, 'validation row')}; on the line a prediction is right.`,
+        predictedChart(diagnostics.points, target),
+      ),
+      figure(
+        'Errors',
+        'Validation rows by the error of their prediction; the outer bars hold the rest.',
+        errorHistogram(diagnostics.errors),
+      ),
+    ]);
+  const positive = shorten(schema.classes?.[1] ?? 'positive', NAME_CHARACTERS);
+  return section('How well it predicts', [
+    figure('ROC curve', 'Each point is a threshold; the dashed line is guessing.', rocChart(diagnostics.roc, positive)),
+    figure(
+      'Calibration',
+      'Tenths of the validation rows; on the line a probability is what it says.',
+      calibrationChart(diagnostics.calibration, positive),
+    ),
+  ]);
+}
+
+function coefficients({ coefficients: all, intercept, schema }: RunSummary): string {
+  const shown = all.slice(0, COEFFICIENTS_SHOWN);
+  if (shown.length === 0) return '';
+  const what = schema.classes === undefined ? schema.target : `the log-odds of ${schema.classes[1]}`;
+  const more = all.length > shown.length ? `, and ${number(all.length - shown.length, 15)} smaller ones` : '';
+  const caption = `Numbers: change of ${what} per unit of the column. Bars: how much each matters (its change over one standard deviation). Intercept ${number(intercept)}${more}.`;
+  return section('What matters', [figure('Largest coefficients', caption, `<div class="wide">${coefficientsChart(shown)}</div>`)]);
+}
+
+function work({ plan }: RunSummary): string {
+  const host = plan.engine === 'inline' ? 'One thread' : plural(plan.workers, 'thread');
+  const caption = `${host}, split by ${plan.partition}. Lines are the ends of ${plural(plan.chunks, 'chunk')} and ${plural(plan.blocks, 'block')}: sums are taken in their order, so the split changes no bit.`;
+  const most = Math.max(...plan.shares.map((share) => share.bytes));
+  const sent = Math.max(...plan.shares.map((share) => share.gradientBytes + share.dotBytes));
+  const rows = [
+    ['engine', plan.engine],
+    ['workers', number(plan.workers, 15)],
+    ['split', plan.partition],
+    ['chunk', `up to ${plural(plan.chunkRows, 'row')}`],
+    ['block', `up to ${plural(plan.blockColumns, 'column')}`],
+    ['a worker holds at most', bytes(most)],
+    ['and sends per gradient', bytes(sent)],
+  ];
+  return section('Who did what', [
+    figure('Shares of the training matrix', caption, planChart(plan)),
+    figure('Plan', 'A function of the shape of the data and the options.', table(rows)),
+  ]);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  return `<table>${rows.map(([name, value]) => `<tr><td>${html(name as string)}</td><td>${html(value as string)}</td></tr>`).join('')}</table>`;
+}
+
+function details({ schema, weightsSha256 }: RunSummary): string {
+  const kinds = Object.entries(schema.features).flatMap(([kind, count]) => (count === 0 ? [] : [`${count} ${kind}`]));
+  const data = table([
+    ['features', kinds.join(', ')],
+    ['columns after encoding', number(schema.encodedColumns, 15)],
+    ...(schema.classes === undefined ? [] : [['classes', `${schema.classes[1]} (positive), ${schema.classes[0]}`]]),
+    ['rows without a target', number(schema.skippedRows, 15)],
+    ['columns left out', schema.leftOut.length === 0 ? 'none' : schema.leftOut.map(({ column, why }) => `${column} (${why})`).join('; ')],
+    ['sha256 of the weights', weightsSha256],
+  ]);
+  return section('Details', [figure('Data', schema.source, data)]);
+}
