@@ -14,6 +14,7 @@ import type { Layout } from '../partition/layout.ts';
 import { type DatasetSummary, type EncodingOption, encodingOptionsOf, summaryOfDataset, tableOptions } from './dataset.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { NewFolder } from './run-folder.ts';
+import { skipNotes } from './summary.ts';
 import type { RunEvent, TrainOptions } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
@@ -27,6 +28,8 @@ export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'wor
 }
 
 export interface PrepareSummary extends DatasetSummary {
+  /** What was left out of the rows, in words. */
+  readonly notes: readonly string[];
   readonly seconds: { readonly total: number; readonly read: number; readonly encode: number };
 }
 
@@ -48,7 +51,9 @@ export async function prepare(source: TableSource | ArraySource, options: Prepar
   const folder = await NewFolder.claim(out, options.force ?? false);
   try {
     const made = await folder.fill((path) => write(path, source, resolved, { memoryBytes, shardBytes, signal, onProgress }));
+    for (const text of made.notes) onEvent?.({ kind: 'note', text });
     await folder.commit();
+    onEvent?.({ kind: 'saved', path: out });
     return { ...made, path: out, seconds: { ...made.seconds, total: (performance.now() - began) / 1000 } };
   } catch (error) {
     await folder.discard();
@@ -93,7 +98,7 @@ async function write(
     const remembered = encodingOptionsOf({ ...options, target: facts.target.name });
     const { id, shards } = await writer.finish({ numericsVersion: NUMERICS_VERSION, options: remembered, ...facts, offsets, layouts });
     settings.signal?.throwIfAborted();
-    return { ...summaryOfDataset({ ...facts, id, layouts, shards }, options), seconds };
+    return { ...summaryOfDataset({ ...facts, id, layouts, shards }, options), notes: skipNotes(facts), seconds };
   } finally {
     await writer?.abandon();
   }

@@ -81,7 +81,7 @@ export function summaryOf(run: {
 }
 
 /** What was left out of the rows, in words: nothing is dropped silently. */
-function skipNotes({ counts, bad }: Encoded): string[] {
+export function skipNotes({ counts, bad }: Pick<Encoded, 'counts' | 'bad'>): string[] {
   const notes = badNotes(bad);
   if (counts.withoutTarget > 0) notes.push(`${counts.withoutTarget} rows were skipped: their target is missing`);
   if (counts.unseenCategories > 0)

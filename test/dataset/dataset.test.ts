@@ -129,6 +129,12 @@ describe('prepare', () => {
     for (const workers of [2, 5]) expect(files(await prepared({ ...options, workers }, large)), `${workers}`).toEqual(one);
   });
 
+  it('says what it left out', async () => {
+    const notes: string[] = [];
+    await prepared({ target: 'y', onEvent: (event) => (event.kind === 'note' ? notes.push(event.text) : undefined) });
+    expect(notes).toEqual(['30 rows were skipped: their target is missing']);
+  });
+
   it('refuses a place that is taken, and replaces only what is ours', async () => {
     const path = await prepared({ target: 'y' });
     const again = (force: boolean, out = path): Promise<unknown> => prepare(csv, { target: 'y', out, force });
