@@ -20,6 +20,7 @@ export function parseCount(flag: string, text: string): number {
   return value;
 }
 
+/** @throws PARAGRAD_OPTION */
 export function parseRate(flag: string, text: string): number | 'auto' {
   return text === 'auto' ? text : parseNumber(flag, text, "'auto' or a number");
 }

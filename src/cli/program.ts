@@ -152,7 +152,11 @@ function addTrain(program: Command, handlers: Handlers): void {
     train,
     'Model:',
     MODEL(),
-    option('--l2 <number>', 'penalty on large weights (default 1 / number of training rows)', parseNumber),
+    option(
+      '--l2 <number>',
+      'penalty on large weights; auto: of 20 values the best on the validation rows (default 1 / number of training rows)',
+      parseRate,
+    ),
     option('--no-intercept', 'train without an intercept'),
     STANDARDIZE(),
   );
@@ -194,11 +198,11 @@ function addTrain(program: Command, handlers: Handlers): void {
     'Output:',
     option('--out <folder>', 'where model and run are saved (default runs/<time>-<target>)'),
     option('--force', 'replace the folder where it exists'),
+    option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
     option('--dry-run', 'show what would run, with all defaults, and end'),
     option('--config <file>', 'options from a JSON file, such as config.json of a run; those given here count more'),
     option('--explain', 'show who owns what, and each worker’s part of the first gradient'),
     JSON_OPTION(),
-    option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
   );
   train.addHelpOption(HELP().helpGroup('Output:'));
   examples(
@@ -207,11 +211,11 @@ function addTrain(program: Command, handlers: Handlers): void {
     'paragrad train houses.csv --target price --drop id --category zip --out model',
     'paragrad train clicks.csv --target clicked --positive yes --workers 2 --time-limit 5m',
     'paragrad train houses.csv --target price --workers 2 --explain',
+    'paragrad train houses.csv --target price --out reported --report houses.html',
     'paragrad train houses.csv --config options.json --dry-run',
     'paragrad train houses.csv --target price --max-passes 2 --out run',
     'paragrad train --resume run --max-passes 1000',
   );
-    'paragrad train houses.csv --target price --out reported --report houses.html',
   train.action((files: string[], _flags: TrainFlags, command: Command) =>
     handlers.train(files.length === 0 ? undefined : sourceOf(files), withConfig(command)),
   );
@@ -304,22 +308,22 @@ function addInspect(program: Command, handlers: Handlers): void {
     inspect,
     'Models:',
     option('--coefficients <file>', 'write all coefficients, in your units and standardised (.csv, .jsonl or .parquet)'),
+    option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
   );
   group(inspect, 'Datasets:', option('--verify', 'read all of a dataset folder and check every checksum'));
   group(inspect, 'Output:', option('--force', 'replace the file where it exists'), JSON_OPTION());
   inspect.addHelpOption(HELP().helpGroup('Output:'));
-    option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
   examples(
     inspect,
     'paragrad inspect houses.csv',
     'paragrad inspect houses.csv --target price --encoded encoded.parquet',
     'paragrad inspect model',
     'paragrad inspect model --coefficients coefficients.csv',
+    'paragrad inspect model --report report.html',
     'paragrad inspect dataset --verify',
   );
   inspect.action((paths: string[], flags: InspectFlags) => handlers.inspect(sourceOf(paths), flags));
 }
-    'paragrad inspect model --report report.html',
 
 function addGenerate(program: Command, handlers: Handlers): void {
   const generate = program.command('generate').summary('make a table of random numbers with a known model');

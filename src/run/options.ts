@@ -63,7 +63,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   oneOf('--shuffle', resolved.shuffle, ['windows', 'none']);
   oneOf('--bad-rows', resolved.badRows ?? 'error', ['error', 'skip', 'impute']);
   oneOf('--kernels', resolved.kernels, ['wasm', 'reference']);
-  number('--l2', resolved.l2, (x) => x >= 0, 'a number of at least 0');
+  if (resolved.l2 !== 'auto') number('--l2', resolved.l2, (x) => x >= 0, `'auto' or a number of at least 0`);
   number('--tolerance', resolved.tolerance, (x) => x >= 0, 'a number of at least 0');
   if (resolved.learningRate !== 'auto') number('--learning-rate', resolved.learningRate, (x) => x > 0, `'auto' or a number above 0`);
   if (resolved.lineSearch !== undefined) oneOf('--line-search', resolved.lineSearch, ['none', 'backtracking']);

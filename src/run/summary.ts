@@ -76,6 +76,7 @@ export function summaryOf(run: {
     intercept: interceptOf(columns, vector),
     notes: [...skipNotes(encoded), ...outcome.notes],
     out: options.out ?? null,
+    ...(outcome.path === undefined ? {} : { l2Path: outcome.path.values }),
     ...(outcome.firstStep === undefined ? {} : { firstStep: outcome.firstStep }),
   };
 }

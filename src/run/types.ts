@@ -2,7 +2,7 @@ import type { BadRows } from '../data/bad-rows.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
-import type { FirstStep, StepRecord } from '../strategies/job.ts';
+import type { FirstStep, L2Value, StepRecord } from '../strategies/job.ts';
 import type { OptimizerName } from '../update/index.ts';
 import type { EndReason } from '../update/optimizer.ts';
 
@@ -12,8 +12,11 @@ export interface TrainOptions {
   readonly target?: string;
   /** Default 'auto': logistic for a target of two classes, else linear. */
   readonly model?: 'auto' | 'linear' | 'logistic';
-  /** Penalty per unit of weight, (l2/2)·‖w‖². Default: 1 / Σ sample weights, as scikit-learn's alpha = 1, C = 1. */
-  readonly l2?: number;
+  /**
+   * Penalty per unit of weight, (l2/2)·‖w‖². Default: 1 / Σ sample weights, as scikit-learn's alpha = 1, C = 1. 'auto': of 20
+   * values the one with the lowest validation loss; the result has the bits of that value given by itself.
+   */
+  readonly l2?: number | 'auto';
   /** Default true. */
   readonly intercept?: boolean;
   /** Default 'null': the intercept-only model; 'zero': all weights and the intercept 0. */
@@ -183,5 +186,7 @@ export interface RunSummary {
   readonly intercept: number;
   readonly notes: readonly string[];
   readonly out: string | null;
+  /** With `l2: 'auto'`: what was tried, from large to small. */
+  readonly l2Path?: readonly L2Value[];
   readonly firstStep?: FirstStep;
 }

@@ -32,6 +32,9 @@ export interface CellEvaluatorOptions {
 /** Bytes of x that one call of a kernel takes when several vectors share a reading: it must stay in cache for all of them. */
 const PIECE_BYTES = 512 * 1024;
 
+/** Trees whose vectors are kept for the next pass of the same length. */
+const MAX_TREES = 6;
+
 /** One segment of the data as this rank works on it. */
 export interface Workplace {
   readonly kernels: Kernels;
@@ -122,6 +125,9 @@ export class CellEvaluator implements Evaluator {
     if (tree === undefined) {
       const { begin, end } = this.#chunks(set);
       tree = new ChunkTree(begin, end, set.layout.chunks, length);
+      // Passes over many vectors come in many lengths: those used last are kept.
+      const [oldest] = this.#trees.keys();
+      if (this.#trees.size >= MAX_TREES && oldest !== undefined) this.#trees.delete(oldest);
       this.#trees.set(key, tree);
     }
     tree.start();

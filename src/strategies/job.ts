@@ -13,8 +13,8 @@ export interface TrainingJob {
   /** A name of the optimizer registry, or 'auto'. */
   readonly optimizer: string;
   readonly optimizerOptions: OptimizerOptions;
-  /** Penalty per unit of weight; undefined: 1/V. */
-  readonly l2: number | undefined;
+  /** Penalty per unit of weight; undefined: 1/V; 'auto': the one of several that has the lowest validation loss. */
+  readonly l2: number | 'auto' | undefined;
   readonly intercept: boolean;
   /** 'null': the intercept-only model. 'zero': w = 0, b = 0. */
   readonly start: 'null' | 'zero';
@@ -48,6 +48,8 @@ export interface Checkpoint {
   readonly fingerprint: Float64Array;
   readonly watch: ValidationWatch | undefined;
   readonly steps: readonly StepRecord[];
+  /** What `l2: 'auto'` has chosen. */
+  readonly path?: L2Path | undefined;
 }
 
 /** Early stopping: the lowest validation loss so far, and updates since. */
@@ -55,6 +57,22 @@ export interface ValidationWatch {
   readonly loss: number;
   readonly since: number;
   readonly outcome: Outcome;
+}
+
+/** A penalty that `--l2 auto` tried. */
+export interface L2Value {
+  readonly l2: number;
+  /** Σ v·loss / V over the validation rows and over the training rows, without penalty. */
+  readonly validationLoss: number;
+  readonly trainingLoss: number;
+  readonly passes: number;
+  readonly reason: EndReason;
+}
+
+/** All of them, from large to small, and the one of the lowest validation loss (of equals the larger). */
+export interface L2Path {
+  readonly values: readonly L2Value[];
+  readonly best: number;
 }
 
 /** A rank's share of the first gradient, for `--explain`. */
@@ -105,6 +123,8 @@ export interface TrainingOutcome {
   readonly validationLoss: number;
   readonly steps: readonly StepRecord[];
   readonly notes: readonly string[];
+  /** With `l2: 'auto'`. */
+  readonly path: L2Path | undefined;
   readonly firstStep: FirstStep | undefined;
   readonly traffic: Traffic;
   readonly trainMs: number;

@@ -8,6 +8,7 @@ import { CellEvaluator } from './cell-evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
 import { explainFirstStep, PartsRecorder } from './explain.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome, ValidationWatch } from './job.ts';
+import { l2Path, pathNotes } from './l2-path.ts';
 import { problemOf } from './problem.ts';
 import type { RankHost, Strategy } from './strategy.ts';
 
@@ -31,7 +32,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     onParts: (pass, parts) => recorder.see(pass, parts),
     ...(host.pause === undefined ? {} : { pause: host.pause }),
   });
-  const { problem, notes, fingerprint } = await problemOf(job, evaluator);
+  const { problem: base, notes, fingerprint } = await problemOf(job, evaluator);
+  // Not searched for again by a run that goes on. From here on the run is that of this l2.
+  const path = job.l2 === 'auto' ? (job.resume?.path ?? (await l2Path(job, evaluator, base, host.decide))) : undefined;
+  const problem = path === undefined ? base : { ...base, l2: path.best };
   const firstStep = job.explain ? await explainFirstStep(job, evaluator, problem, host, recorder) : undefined;
   const optimizer = createOptimizer(job.resume?.optimizer ?? job.optimizer, job.optimizerOptions, problem);
   const steps: StepRecord[] = [...(job.resume?.steps ?? [])];
@@ -39,7 +43,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   let checkpointed = host.now();
   const checkpoint = (state: unknown, watch: ValidationWatch | undefined): void => {
     checkpointed = host.now();
-    if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps });
+    if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps, path });
   };
   const { state, reason, watch } = await loop(optimizer, problem, evaluator, {
     maxPasses: job.maxPasses,
@@ -71,7 +75,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     dataLoss: outcome.objective - penalty,
     validationLoss: await validationLoss(job, evaluator, outcome.vector),
     steps,
-    notes: [...notes, ...outcome.notes],
+    notes: [...notes, ...(path === undefined ? [] : pathNotes(path)), ...outcome.notes],
+    path,
     firstStep,
     traffic: host.world.traffic(),
     trainMs: host.now() - began,

@@ -32,7 +32,7 @@ export async function problemOf(
     quadratic: model.quadratic,
     curvatureBound: model.curvatureBound,
     weightSum: totals.v,
-    l2: job.l2 ?? 1 / totals.v,
+    l2: job.l2 === undefined || job.l2 === 'auto' ? 1 / totals.v : job.l2,
     intercept: job.intercept,
     columnMeans: totals.columns.map((sum) => sum / totals.v),
     columnVariances: job.columnVariances,

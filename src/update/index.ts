@@ -10,6 +10,8 @@ import { normalEquations } from './normal-equations.ts';
 import type { Optimizer, OptimizerOptions, Problem } from './optimizer.ts';
 import { plainLbfgs } from './plain-lbfgs.ts';
 
+export { l2Values } from './l2-values.ts';
+
 export type OptimizerFactory = (options: OptimizerOptions) => Optimizer;
 
 /** Every optimizer by its name: one line each. */

@@ -48,6 +48,20 @@ Next: paragrad predict 'runs/my run' new.csv`.slice(1),
     );
   });
 
+  it('shows the penalties that were tried', () => {
+    const value = { passes: 5, reason: 'converged' as const };
+    const l2Path = [
+      { ...value, l2: 10, validationLoss: 1200.5, trainingLoss: 1100 },
+      { ...value, l2: 1e-4, validationLoss: 402.25, trainingLoss: 310 },
+    ];
+    expect(trainResult({ ...SUMMARY, l2: 1e-4, l2Path }, PLAIN, 'paragrad')).toContain(`
+Penalties  losses without penalty
+      l2  validation loss  training loss  passes
+      10            1,201          1,100       5
+  0.0001            402.3          310.0       5  chosen
+`);
+  });
+
   it('shows classes and their measures', () => {
     const schema = { ...SCHEMA, model: 'logistic' as const, classes: ['no', 'yes'] as const, target: 'clicked' };
     const validation = { rows: 10, logLoss: 0.11, accuracy: 0.958, auc: Number.NaN };

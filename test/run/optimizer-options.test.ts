@@ -58,6 +58,15 @@ describe('optimizers through the whole run', () => {
     expect(searched.weightsSha256).not.toBe((await run({ optimizer: 'gradient-descent' })).weightsSha256);
   });
 
+  test('--l2 auto tries penalties, and shows them', async () => {
+    const auto = await run({ l2: 'auto', validationFraction: 0.3 });
+    expect(auto.l2Path?.length).toBe(20);
+    expect(auto.l2Path?.some(({ l2 }) => l2 === auto.l2)).toBe(true);
+    expect(auto.weightsSha256).toBe((await run({ l2: auto.l2, validationFraction: 0.3 })).weightsSha256);
+    expect((await run({})).l2Path).toBeUndefined();
+    expect(messageOf({ l2: -1 })).toMatch(/--l2 must be 'auto' or a number of at least 0, not -1/);
+  });
+
   test('a rate that is too large is named', async () => {
     for (const optimizer of ['momentum', 'nesterov'] as const)
       await expect(run({ optimizer, learningRate: 100 })).rejects.toThrow(/diverged.*--learning-rate 100/);

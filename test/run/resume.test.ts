@@ -27,6 +27,9 @@ const CASES: [string, TrainOptions][] = [
   ['linear conjugate-gradient f32', { target: 'value', drop: ['answer'], tolerance: 0 }],
   ['linear lbfgs f64', { target: 'value', drop: ['answer'], optimizer: 'lbfgs', dtype: 'f64', tolerance: 0 }],
   ['logistic lbfgs f32', { target: 'answer', drop: ['value'], tolerance: 0 }],
+  ['linear newton-cg f64', { target: 'value', drop: ['answer'], optimizer: 'newton-cg', dtype: 'f64', tolerance: 0 }],
+  ['logistic nesterov f32', { target: 'answer', drop: ['value'], optimizer: 'nesterov', maxPasses: 24, tolerance: 0 }],
+  ['logistic l2 auto f64', { target: 'answer', drop: ['value'], l2: 'auto', dtype: 'f64', tolerance: 0 }],
   ['logistic gradient-descent f32', { target: 'answer', drop: ['value'], optimizer: 'gradient-descent', maxPasses: 24, tolerance: 0 }],
 ];
 

@@ -119,6 +119,24 @@ function bar({ importance }: Coefficient, top: number): string {
   return top > 0 ? '━'.repeat(Math.max(1, Math.round((importance / top) * BAR_WIDTH))) : '';
 }
 
+/** What `--l2 auto` tried, and which one it took. */
+function penaltySection({ l2Path, l2 }: RunSummary, style: Style): string[] {
+  if (l2Path === undefined) return [];
+  const rows = l2Path.map((value) => {
+    const cells = [short(value.l2), significant(value.validationLoss), significant(value.trainingLoss), String(value.passes)];
+    return value.l2 === l2 ? [...cells.map((cell) => style.bold(cell)), 'chosen'] : cells;
+  });
+  const right = { align: 'right' } as const;
+  const columns = [
+    { title: 'l2', ...right },
+    { title: 'validation loss', ...right },
+    { title: 'training loss', ...right },
+    { title: 'passes', ...right },
+    {},
+  ];
+  return section('Penalties', 'losses without penalty', table(columns, rows, style), style);
+}
+
 function runSection(summary: RunSummary, style: Style): string[] {
   const { plan, seconds: time } = summary;
   const host = plan.engine === 'inline' ? 'one thread' : `${plural(plan.workers, 'thread')}, split by ${plan.partition}`;
@@ -144,6 +162,7 @@ export function trainResult(summary: RunSummary, style: Style, command: string, 
     ...dataSection(summary.schema, style),
     ...explained,
     ...resultSection(summary, style),
+    ...penaltySection(summary, style),
     ...coefficientsSection(summary, style),
     ...runSection(summary, style),
     ...next,
