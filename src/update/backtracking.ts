@@ -1,5 +1,5 @@
 import { largestCurvature } from './curvature-estimate.ts';
-import { Descent, type DescentState, type Method } from './descent.ts';
+import { Descent, type Method } from './descent.ts';
 import { type LineSearch, searched, searchFrom, searchPass } from './line-search.ts';
 import type { MetricRules } from './metric.ts';
 import type { Optimizer, OptimizerOptions } from './optimizer.ts';
@@ -41,6 +41,6 @@ function method(options: OptimizerOptions): Method<Own> {
   };
 }
 
-export function backtracking(options: OptimizerOptions, rules?: MetricRules): Optimizer<DescentState<Own>> {
+export function backtracking(options: OptimizerOptions, rules?: MetricRules): Optimizer {
   return new Descent(method(options), options, rules);
 }

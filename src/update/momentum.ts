@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { Descent, type DescentState, type Method, type Place, type Step } from './descent.ts';
+import { Descent, type Method, type Place, type Step } from './descent.ts';
 import { diverged, isRunaway } from './divergence.ts';
 import type { MetricRules } from './metric.ts';
 import { type Point, pointOf } from './objective.ts';
@@ -71,6 +71,6 @@ function rolled({ problem, point: from, own, gained }: Place<Own>, velocity: Vec
   return { kind: 'moved', point, own: { ...own, velocity, rising, lowest: point.objective < lowest.objective ? point : lowest } };
 }
 
-export function momentum(options: OptimizerOptions, rules?: MetricRules): Optimizer<DescentState<Own>> {
+export function momentum(options: OptimizerOptions, rules?: MetricRules): Optimizer {
   return new Descent(method(options), options, rules);
 }

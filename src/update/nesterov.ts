@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { Descent, type DescentState, type Method, type Place, type Step } from './descent.ts';
+import { Descent, type Method, type Place, type Step } from './descent.ts';
 import { diverged, isRunaway } from './divergence.ts';
 import type { MetricRules } from './metric.ts';
 import { type Point, pointOf } from './objective.ts';
@@ -93,6 +93,6 @@ function stepped({ problem, point: from, own, gained }: Place<Own>, sums: Gradie
   return { kind: 'moved', point, own: { ...own, last: ahead.reached, t: ahead.t, rising, halvings: 0 } };
 }
 
-export function nesterov(options: OptimizerOptions, rules?: MetricRules): Optimizer<DescentState<Own>> {
+export function nesterov(options: OptimizerOptions, rules?: MetricRules): Optimizer {
   return new Descent(method(options), options, rules);
 }

@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { Descent, type DescentState, type Method, type Place, type Step } from './descent.ts';
+import { Descent, type Method, type Place, type Step } from './descent.ts';
 import { type LineSearch, searched, searchFrom, searchPass } from './line-search.ts';
 import type { MetricRules } from './metric.ts';
 import { curvatureOf } from './objective.ts';
@@ -80,6 +80,6 @@ function search({ problem, point }: Place<Own>, direction: Vector): Step<Own> {
   return begun === undefined ? { kind: 'stuck' } : { kind: 'ask', own: { inner: undefined, search: begun } };
 }
 
-export function newtonCg(options: OptimizerOptions, rules?: MetricRules): Optimizer<DescentState<Own>> {
+export function newtonCg(options: OptimizerOptions, rules?: MetricRules): Optimizer {
   return new Descent(METHOD, options, rules);
 }

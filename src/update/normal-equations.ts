@@ -1,5 +1,5 @@
 import { assert, ParagradError } from '../errors.ts';
-import { Descent, type DescentState, type Method } from './descent.ts';
+import { Descent, type Method } from './descent.ts';
 import { METRIC_RULES, type MetricRules } from './metric.ts';
 import { pointOf } from './objective.ts';
 import type { Optimizer, OptimizerOptions, Problem } from './optimizer.ts';
@@ -50,6 +50,6 @@ function requireSquared({ quadratic, loss, layout }: Problem, maxColumns: number
 }
 
 /** @throws (init) PARAGRAD_OPTIMIZER when the loss is not quadratic, or there are more than 4,096 columns. */
-export function normalEquations(options: OptimizerOptions, rules: MetricRules = METRIC_RULES): Optimizer<DescentState<Own>> {
+export function normalEquations(options: OptimizerOptions, rules: MetricRules = METRIC_RULES): Optimizer {
   return new Descent(method(rules.maxFullColumns), options, rules);
 }

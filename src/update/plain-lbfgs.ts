@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { Descent, type DescentState, type Method, type Place, type Step } from './descent.ts';
+import { Descent, type Method, type Place, type Step } from './descent.ts';
 import { type LineSearch, searched, searchFrom, searchPass } from './line-search.ts';
 import type { MetricRules } from './metric.ts';
 import { curvatureOf, type Point } from './objective.ts';
@@ -73,6 +73,6 @@ function moved({ problem, point: from, own }: Place<Own>, search: LineSearch, po
   return { kind: 'moved', point, own: { pairs: withPair(own.pairs, { s, y, product }), step, search: undefined } };
 }
 
-export function plainLbfgs(options: OptimizerOptions, rules?: MetricRules): Optimizer<DescentState<Own>> {
+export function plainLbfgs(options: OptimizerOptions, rules?: MetricRules): Optimizer {
   return new Descent(METHOD, options, rules);
 }
