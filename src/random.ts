@@ -88,6 +88,12 @@ export function uniform(seed: number, purpose: Purpose, position: number, epoch 
   return (((words[0] as number) >>> 5) * 2 ** 26 + ((words[1] as number) >>> 6)) * 2 ** -53;
 }
 
+/** The same at a position of 64 bits, in two words. */
+export function uniform64(seed: number, purpose: Purpose, low: number, high: number, epoch = 0): number {
+  philox(low >>> 0, high >>> 0, epoch, PURPOSES[purpose], seed >>> 0, Math.floor(seed / TWO_32), words);
+  return (((words[0] as number) >>> 5) * 2 ** 26 + ((words[1] as number) >>> 6)) * 2 ** -53;
+}
+
 /** `out[i]` = uniform at position `first + i`. */
 export function fillUniform(out: Float64Array, seed: number, purpose: Purpose, first: number, epoch = 0): void {
   for (let i = 0; i < out.length; i += 1) out[i] = uniform(seed, purpose, first + i, epoch);

@@ -57,6 +57,9 @@ export interface InspectFlags
     | 'offset'
     | 'id'
     | 'badRows'
+    | 'splitBy'
+    | 'validationAfter'
+    | 'validationData'
     | 'maxCategories'
     | 'seed'
     | 'validationFraction'
@@ -117,6 +120,9 @@ const COLUMNS = (): Option[] => [
 ];
 const SPLIT = (): Option[] => [
   option('--validation-fraction <number>', 'part of the rows that is kept from training, to test the model (default 0.2)', parseNumber),
+  option('--split-by <column>', 'keep all rows with the same value on one side of the split'),
+  option('--validation-after <column=value>', 'test on the rows above this number or date, train on the others'),
+  option('--validation-data <file>', 'test on the rows of another file, train on all of these'),
   option('--seed <count>', 'decides the split and the order of rows (default 0)', parseCount),
 ];
 const SHUFFLE = (): Option =>

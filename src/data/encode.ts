@@ -10,7 +10,7 @@ import { RowColumnReader } from './row-columns.ts';
 import { RunningTree } from './running-tree.ts';
 import { type ChunkSink, SetWriter, storeSink } from './scatter.ts';
 import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
-import { checkFraction, fillSplit, SKIPPED, type Split, TRAINING, VALIDATION } from './split.ts';
+import { checkFraction, SKIPPED, type Split, TRAINING, VALIDATION } from './split.ts';
 import {
   type Chosen,
   type ColumnStatistics,
@@ -24,6 +24,7 @@ import {
 } from './statistics.ts';
 import { allocateStore } from './store.ts';
 import type { Batch, ColumnChoices, Table, Values } from './table.ts';
+import { type TableSplit, tableSplit } from './table-split.ts';
 import { chooseTarget, fillTarget, type ModelChoice, type TargetEncoder, TargetProbing } from './target.ts';
 
 export interface EncodeTableOptions extends EncodeOptions, ColumnChoices {
@@ -74,6 +75,7 @@ interface Plan {
   readonly target: number;
   readonly features: readonly number[];
   readonly rowColumns: RowColumnReader;
+  readonly tableSplit: TableSplit;
   readonly watch: Stopwatch;
 }
 
@@ -82,7 +84,7 @@ function progress(plan: Plan, phase: EncodeProgress['phase'], rows: number): voi
 }
 
 /** Rows without a target are skipped, the others split. */
-function useOf(target: Values, batch: Batch, split: Split): Uint8Array {
+function useOf(target: Values, batch: Batch, split: TableSplit, first: number): Uint8Array {
   const use = new Uint8Array(batch.rows);
   if (target.kind === 'text') {
     for (let i = 0; i < use.length; i += 1) if ((target.codes[i] as number) < 0) use[i] = SKIPPED;
@@ -90,7 +92,7 @@ function useOf(target: Values, batch: Batch, split: Split): Uint8Array {
     for (let i = 0; i < use.length; i += 1) if (target.missing[i] === 1) use[i] = SKIPPED;
   }
   if (batch.skip !== undefined) for (let i = 0; i < use.length; i += 1) if (batch.skip[i] === 1) use[i] = SKIPPED;
-  fillSplit(use, split, batch.firstRow);
+  split.fill(use, batch, first);
   return use;
 }
 
@@ -111,12 +113,13 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
   const uses: Uint8Array[] = [];
   const rows = { all: 0, withoutTarget: 0, training: 0, validation: 0 };
   let dictionaries: (readonly string[] | undefined)[] = plan.features.map(() => undefined);
-  const before = [plan.target, ...plan.rowColumns.scanned];
+  const { scanned, ids } = plan.tableSplit;
+  const before = [plan.target, ...plan.rowColumns.scanned, ...scanned];
   let weighty = 0;
-  for await (const batch of plan.watch.over(table.scan([...before, ...plan.features], { signal: options.signal }))) {
+  for await (const batch of plan.watch.over(table.scan([...before, ...plan.features], { signal: options.signal, ids }))) {
     const target = batch.columns[0] as Values;
     probing.look(target, batch.rows, { source: table.source, name: options.target, firstRow: batch.firstRow });
-    const use = useOf(target, batch, plan.split);
+    const use = useOf(target, batch, plan.tableSplit, 1 + plan.rowColumns.scanned.length);
     rows.withoutTarget += countMissing(target, batch);
     const { weight } = plan.rowColumns.read(batch, 1, use);
     const chosen = choose(use, TRAINING, weight);
@@ -246,6 +249,7 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     split: { seed, fraction },
     target,
     features,
+    tableSplit: tableSplit(table, { seed, fraction }, options),
     rowColumns: new RowColumnReader(table, options, options.badRows),
     watch,
   };

@@ -2,6 +2,7 @@ import { ParagradError } from '../errors.ts';
 import { openCsv } from './csv.ts';
 import { openDuck } from './duckdb.ts';
 import { duckTable } from './duckdb-table.ts';
+import { joinTables, kindsOf } from './join-tables.ts';
 import { looksLikeJson, openJsonLines } from './json-lines.ts';
 import type { FileHead } from './open-file.ts';
 import { openParquet } from './parquet.ts';
@@ -37,6 +38,22 @@ function formatOf(file: FileHead): typeof openCsv {
  * that is lacking; PARAGRAD_DATA or PARAGRAD_VALUE when the content is wrong, or the files do not fit together
  */
 export async function openTable(source: TableSource, options: OpenOptions = {}): Promise<Table> {
+  const { validationData, ...others } = options;
+  const table = await openOne(source, others);
+  if (validationData === undefined) return table;
+  try {
+    // Read as the first table was; a column that only training has is told when it is scanned.
+    const { expected: _expected, category: _c, number: _n, drop: _d, weight: _w, offset: _o, id, splitBy: _s, ...rest } = others;
+    const dropped = new Set(others.drop);
+    const kinds = new Map([...kindsOf(table)].filter(([name]) => !dropped.has(name)));
+    return joinTables(table, await openOne(validationData, { ...rest, validationAfter: undefined, expected: kinds, expectedId: id }));
+  } catch (error) {
+    table.close();
+    throw error;
+  }
+}
+
+async function openOne(source: TableSource, options: OpenOptions): Promise<Table> {
   const reading = readOptions(options);
   const { label, files, release } = await findFiles(source);
   try {

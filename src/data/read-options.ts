@@ -42,6 +42,7 @@ const KIND_OF_OPTION: Readonly<Record<string, ColumnKind | undefined>> = {
   '--weight': 'number',
   '--offset': 'number',
   '--id': 'text',
+  '--split-by': 'text',
 };
 
 /** @throws PARAGRAD_OPTION when a column is named twice */
@@ -54,6 +55,7 @@ export function readOptions(options: OpenOptions): ReadOptions {
     '--weight': one(options.weight),
     '--offset': one(options.offset),
     '--id': one(options.id),
+    '--split-by': one(options.splitBy),
   };
   const chosen = new Map<string, string>();
   for (const [option, names] of Object.entries(lists))
@@ -74,12 +76,13 @@ export function readOptions(options: OpenOptions): ReadOptions {
     check(names, source) {
       for (const [name, option] of chosen) if (!names.includes(name)) throw unknownColumn(name, names, source, option);
     },
-    dropped: (name) => chosen.get(name) === '--drop' || unexpected(name),
+    // A time that decides the split is read even where it is no feature.
+    dropped: (name) => (chosen.get(name) === '--drop' && !options.validationAfter?.startsWith(`${name}=`)) || unexpected(name),
     wanted(name) {
       const option = chosen.get(name);
       return option === undefined ? expected.get(name) : KIND_OF_OPTION[option];
     },
-    plain: (name) => name === options.id || name === options.expectedId,
+    plain: (name) => name === options.id || name === options.expectedId || name === options.splitBy,
     forcedBy: (name) => (chosen.has(name) ? chosen.get(name) : expected.has(name) ? 'the model' : undefined),
   };
 }

@@ -5,12 +5,12 @@ import type { ColumnChoices, ColumnKind, Table } from './table.ts';
 /** More different texts than this, on more than half of the rows that have one: an id, not a category. */
 export const MAX_CATEGORIES = 256;
 const ID_SHARE = 0.5;
-const ROW_COLUMNS = ['weight', 'offset', 'id'] as const;
+const ROW_COLUMNS = { weight: '--weight', offset: '--offset', id: '--id', splitBy: '--split-by' } as const;
 
 export type SchemaKind = 'number' | 'boolean' | 'date' | 'category' | 'other';
 
 /** What becomes of a column. Only features are encoded; those that are left out are listed with the reason. */
-export type ColumnRole = 'feature' | 'target' | 'weight' | 'offset' | 'dropped' | 'id' | 'constant' | 'empty' | 'unsupported';
+export type ColumnRole = 'feature' | 'target' | 'weight' | 'offset' | 'group' | 'dropped' | 'id' | 'constant' | 'empty' | 'unsupported';
 
 export interface SchemaColumn {
   readonly name: string;
@@ -37,6 +37,7 @@ function roleOf(column: Table['columns'][number], options: { target?: string | u
   if (name === options.weight) return ['weight', ''];
   if (name === options.offset) return ['offset', ''];
   if (name === options.id) return ['id', 'names the rows'];
+  if (name === options.splitBy) return ['group', 'decides the split'];
   if (column.kind === 'other') return ['unsupported', `${column.sourceType} values are not encoded`];
   if (text?.present === 0) return ['empty', 'no value in any row'];
   if (text !== undefined && text.distinct > MAX_CATEGORIES && text.distinct > text.present * ID_SHARE && !options.category?.includes(name))
@@ -58,7 +59,10 @@ export function schemaOf(table: Table, options: { target?: string | undefined } 
     ['--category', options.category ?? []],
     ['--number', options.number ?? []],
     ['--drop', options.drop ?? []],
-    ...ROW_COLUMNS.map((role): [string, readonly string[]] => [`--${role}`, options[role] === undefined ? [] : [options[role]]]),
+    ...Object.entries(ROW_COLUMNS).map(([role, option]): [string, readonly string[]] => {
+      const name = options[role as keyof typeof ROW_COLUMNS];
+      return [option, name === undefined ? [] : [name]];
+    }),
   ];
   for (const [option, wanted] of lists)
     for (const name of wanted) if (!names.includes(name)) throw unknownColumn(name, names, table.source, option);

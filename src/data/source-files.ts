@@ -3,9 +3,9 @@ import { expandPattern, isPattern } from './glob.ts';
 import { compareUtf8, listOf } from './names.ts';
 import { type FileHead, readHead } from './open-file.ts';
 import { type Spooled, spool } from './spool.ts';
+import type { TableSource } from './table.ts';
 
-/** What a table is read from: a path, a pattern of paths (`data/*.csv`), `-` for standard input, or several of these. */
-export type TableSource = string | readonly string[];
+export type { TableSource };
 
 /** Files that are one table, in bytewise order of their names. */
 export interface SourceFiles {

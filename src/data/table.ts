@@ -65,6 +65,8 @@ export interface Table {
   readonly columns: readonly TableColumn[];
   /** Rows, where the source knows before it is read. */
   readonly rows: number | undefined;
+  /** Rows from here on are for validation, those before for training; undefined: the split is decided otherwise. */
+  readonly validationFrom?: number | undefined;
   /** What is wrong in it, unless that is an error. */
   readonly bad?: BadRows | undefined;
   /**
@@ -87,11 +89,20 @@ export interface RowColumns {
   readonly id?: string | undefined;
 }
 
-/** What the user says about columns and what is wrong in them: `--category`, `--number`, `--drop`, `--bad-rows`, and `RowColumns`. */
+/** What a table is read from: a path, a pattern of paths (`data/*.csv`), `-` for standard input, or several of these. */
+export type TableSource = string | readonly string[];
+
+/** What the user says about a table: `--category`, `--number`, `--drop`, how it is split, `--bad-rows`, and `RowColumns`. */
 export interface ColumnChoices extends RowColumns {
   readonly category?: readonly string[] | undefined;
   readonly number?: readonly string[] | undefined;
   readonly drop?: readonly string[] | undefined;
+  /** Rows with the same value of this column are in the same set. */
+  readonly splitBy?: string | undefined;
+  /** `COLUMN=VALUE`: rows above it are for validation. */
+  readonly validationAfter?: string | undefined;
+  /** Files with the rows for validation: all others are for training. */
+  readonly validationData?: TableSource | undefined;
   /** Default error: the first wrong value ends the reading. */
   readonly badRows?: BadRowsMode | undefined;
 }

@@ -85,8 +85,19 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
 }
 
 /** What the options say about columns. */
-export function choicesOf({ category, number, drop, weight, offset, id, badRows }: ColumnChoices): ColumnChoices {
-  return { category, number, drop, weight, offset, id, badRows };
+export function choicesOf({
+  category,
+  number,
+  drop,
+  weight,
+  offset,
+  id,
+  badRows,
+  splitBy,
+  validationAfter,
+  validationData,
+}: ColumnChoices): ColumnChoices {
+  return { category, number, drop, weight, offset, id, badRows, splitBy, validationAfter, validationData };
 }
 
 function wrong(option: string, message: string): ParagradError {

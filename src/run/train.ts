@@ -50,7 +50,9 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   const emit = (event: RunEvent): void => options.onEvent?.(event);
   const folder = await folderOf(resolved, resume);
-  const config = configText(isTableSource(source) ? absolute(source) : null, resolved);
+  const { validationData } = resolved;
+  const stored = validationData === undefined ? resolved : { ...resolved, validationData: absolute(validationData) };
+  const config = configText(isTableSource(source) ? absolute(source) : null, stored);
   const crew = new Crew();
   try {
     const encoded = await encodeSource(dataset ?? source, resolved, crew, options.signal, emit);

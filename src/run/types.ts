@@ -1,4 +1,5 @@
 import type { BadRows } from '../data/bad-rows.ts';
+import type { TableSource } from '../data/table.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
@@ -51,6 +52,12 @@ export interface TrainOptions {
   readonly partition?: 'auto' | PartitionKind;
   /** Default 0.2. */
   readonly validationFraction?: number;
+  /** Rows with the same value of this column are in the same set, of which `validationFraction` are for validation; no feature. */
+  readonly splitBy?: string;
+  /** `COLUMN=VALUE`: rows whose number or time is above it are for validation, all others for training. */
+  readonly validationAfter?: string;
+  /** Files with the rows for validation: all rows of the source are then for training. */
+  readonly validationData?: TableSource;
   readonly chunkRows?: number;
   readonly blockColumns?: number;
   /** Default 'windows': rows are mixed inside each chunk. */
