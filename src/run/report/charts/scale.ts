@@ -1,4 +1,4 @@
-import { exp, log } from '../../../math.ts';
+import { log } from '../../../math.ts';
 import { number } from '../text.ts';
 
 /** From values to places on the paper, and the values that are marked. */
@@ -47,9 +47,4 @@ export function logScale(low: number, high: number, from: number, to: number): S
 
 function superscript(power: number): string {
   return [...String(power)].map((character) => (character === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(character)])).join('');
-}
-
-/** A value at a part of the way between two, on a scale of logarithms. */
-export function between(low: number, high: number, part: number): number {
-  return exp(log(low) + part * (log(high) - log(low)));
 }
