@@ -31,6 +31,7 @@ export class NewFolder {
     const partial = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}-${Date.now().toString(36)}`);
     try {
       await mkdir(path.dirname(target), { recursive: true });
+      await sweep(target);
       await mkdir(partial);
       await access(partial, constants.W_OK);
     } catch (error) {
@@ -124,7 +125,27 @@ async function exists(target: string): Promise<boolean> {
 }
 
 /** Files that only a folder of ours has. */
-const OURS = ['model.json', 'manifest.json'];
+const OURS = ['model.json', 'config.json', 'manifest.json'];
+
+/** Removes what killed processes left beside the target: unfinished folders whose process is gone. */
+async function sweep(target: string): Promise<void> {
+  const parent = path.dirname(target);
+  const prefix = `.${path.basename(target)}.partial-`;
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = Number(name.slice(prefix.length).split('-')[0]);
+    if (Number.isSafeInteger(pid) && !isAlive(pid)) await rm(path.join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
+}
 
 async function checkFree(target: string, force: boolean): Promise<void> {
   if (!(await exists(target))) return;

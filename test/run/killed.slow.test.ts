@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { resume, train } from '../../src/index.ts';
+import { generator } from '../support/problems.ts';
+
+/** A training process that is killed, at moments that nobody chose, loses nothing that `--resume` does not bring back to the same bits. */
+const CLI = resolve(import.meta.dirname, '../../dist/cli/main.js');
+const KILLS = 24;
+
+let folder = '';
+let file = '';
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'paragrad-killed-'));
+  file = join(folder, 'table.csv');
+  const random = generator(11);
+  const rows = Array.from({ length: 3000 }, () => {
+    const x = Array.from({ length: 12 }, () => random() - 0.5);
+    return [...x, x.reduce((sum, value, j) => sum + value * (j - 4), 0) + random() > 0.5 ? 'yes' : 'no'].join(',');
+  });
+  writeFileSync(file, `${Array.from({ length: 12 }, (_, j) => `x${j}`).join(',')},answer\n${rows.join('\n')}\n`);
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const OPTIONS = ['--target', 'answer', '--optimizer', 'gradient-descent', '--tolerance', '0', '--max-passes', '3000'];
+
+function ended(child: ChildProcess): Promise<NodeJS.Signals | number | null> {
+  return new Promise((done) => {
+    child.once('exit', (code, signal) => done(signal ?? code));
+  });
+}
+
+/** Resolves when `count` checkpoints have been put into the folder, by events of the file system. */
+function checkpoints(run: string, count: number, child: ChildProcess): Promise<void> {
+  return new Promise((done) => {
+    let seen = 0;
+    const poll = watch(folder, { recursive: true }, (_event, name) => {
+      if (name === null || !/checkpoints.*\d{6}\.safetensors$/u.test(name) || !name.startsWith(run)) return;
+      seen += 1;
+      if (seen < count) return;
+      poll.close();
+      done();
+    });
+    child.once('exit', () => {
+      poll.close();
+      done();
+    });
+  });
+}
+
+test(`${KILLS} kills by SIGKILL, each confirmed: the same bits as without`, async () => {
+  const whole = (await train(file, { target: 'answer', optimizer: 'gradient-descent', tolerance: 0, maxPasses: 3000 })).summary;
+  const random = generator(5);
+  let killed = 0;
+  for (let round = 0; killed < KILLS; round += 1) {
+    expect(round).toBeLessThan(KILLS * 3);
+    const run = `run${round}`;
+    const out = join(folder, run);
+    const first = spawn(process.execPath, [CLI, 'train', file, ...OPTIONS, '--out', out, '--checkpoint-every', '0'], { stdio: 'ignore' });
+    const end = ended(first);
+    await checkpoints(run, 1 + Math.floor(random() * 40), first);
+    first.kill('SIGKILL');
+    if ((await end) !== 'SIGKILL') continue;
+    killed += 1;
+    expect(existsSync(join(out, 'model.json'))).toBe(false);
+    const engine = killed % 3 === 0 ? ({ engine: 'threads', workers: 2 } as const) : {};
+    const { summary } = await resume(out, engine);
+    expect(summary.weightsSha256).toBe(whole.weightsSha256);
+    expect(summary.passes).toBe(whole.passes);
+    rmSync(out, { recursive: true });
+  }
+  const left = readdirSync(folder).filter((name) => name !== 'table.csv');
+  expect(left).toEqual([]);
+  console.log(`${killed} kills confirmed`);
+});
+
+test('Ctrl-C ends with a checkpoint and exit code 130; --resume goes on to the bits of an uninterrupted run', async () => {
+  const whole = (await train(file, { target: 'answer', optimizer: 'gradient-descent', tolerance: 0, maxPasses: 3000 })).summary;
+  const out = join(folder, 'interrupted');
+  const child = spawn(process.execPath, [CLI, 'train', file, ...OPTIONS, '--out', out, '--checkpoint-every', '0'], { stdio: 'ignore' });
+  const end = ended(child);
+  await checkpoints('interrupted', 3, child);
+  child.kill('SIGINT');
+  expect(await end).toBe(130);
+  expect(readdirSync(join(out, 'checkpoints')).length).toBeGreaterThan(0);
+  expect((await resume(out)).summary.weightsSha256).toBe(whole.weightsSha256);
+});
