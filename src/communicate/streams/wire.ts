@@ -1,0 +1,163 @@
+import type { Socket } from 'node:net';
+import { FrameDecoder } from '../frames/decoder.ts';
+import { badFrame } from '../frames/failures.ts';
+import type { Frame } from '../frames/frame.ts';
+import type { FrameLimits } from '../frames/header.ts';
+
+/** Frames up to this size are copied together, and go out with all others of the same turn of the event loop. */
+const SMALL_BYTES = 64 * 1024;
+/** Small frames that wait for the system; beyond, `write` waits too. */
+const WAITING_BYTES = 1024 * 1024;
+/** Frames that may come while a greeting is not answered: more are a flood. */
+const EARLY_FRAMES = 4;
+/** The read buffer of the side that connects. */
+export const READ_BYTES = 1024 * 1024;
+
+export interface WireEvents {
+  frame(frame: Frame): void;
+  /** Called once, when nothing more will come: `error` when it was a bad frame or a failing connection. */
+  end(error: Error | undefined): void;
+}
+
+/** Frames on a connected socket, in both directions. */
+export class Wire {
+  readonly socket: Socket;
+  readonly #decoder: FrameDecoder;
+  #events: WireEvents | undefined;
+  readonly #early: Frame[] = [];
+  #ended: { readonly error: Error | undefined } | undefined;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** Whom to tell when a write is not done; each forgets itself. */
+  readonly #waiting = new Set<(error?: Error) => void>();
+
+  /** `reads`: the socket was made without `onread`, so its data are read here. */
+  constructor(socket: Socket, limits: FrameLimits, reads: boolean) {
+    this.socket = socket;
+    this.#decoder = new FrameDecoder(limits, (frame) => {
+      if (this.#events !== undefined) this.#events.frame(frame);
+      else if (this.#early.length < EARLY_FRAMES || this.#decoder.limits.bodyBytes > 0) this.#early.push(frame);
+      else throw badFrame('frames came before the greeting was answered');
+    });
+    if (reads) socket.on('data', (bytes: Buffer) => this.feed(bytes));
+    socket.setNoDelay(true);
+    socket.on('end', () => this.#finish(undefined));
+    socket.on('error', (error) => this.#finish(error));
+    socket.on('close', () => {
+      this.#finish(undefined);
+      for (const done of this.#waiting) done(new Error('the connection was closed'));
+    });
+  }
+
+  /** Who hears of frames from now on; those that came before are told at once. */
+  listen(events: WireEvents | undefined): void {
+    this.#events = events;
+    // Who hears of a frame may stop to listen.
+    while (events !== undefined && this.#events === events && this.#early.length > 0) events.frame(this.#early.shift() as Frame);
+    if (events !== undefined && this.#events === events && this.#ended !== undefined) events.end(this.#ended.error);
+  }
+
+  set limits(limits: FrameLimits) {
+    this.#decoder.limits = limits;
+  }
+
+  /** Bytes that came. A bad frame ends this connection. */
+  feed(bytes: Uint8Array): void {
+    if (this.#ended !== undefined) return;
+    try {
+      this.#decoder.push(bytes);
+    } catch (error) {
+      this.#finish(error as Error);
+      this.socket.destroy();
+    }
+  }
+
+  #finish(cause: Error | undefined): void {
+    if (this.#ended !== undefined) return;
+    let error = cause;
+    try {
+      if (error === undefined) this.#decoder.end();
+    } catch (inside) {
+      error = inside as Error;
+    }
+    this.#ended = { error };
+    this.#events?.end(error);
+  }
+
+  /**
+   * Sends a frame. Resolves when its bytes may be changed; rejects when the connection ends first, or with `late()` after
+   * `timeoutMs`, which ends the connection: half of the frame may be out.
+   */
+  write(head: Uint8Array, pieces: readonly Uint8Array[], timeoutMs: number, late: () => Error): Promise<void> {
+    let bytes = head.length;
+    for (const piece of pieces) bytes += piece.length;
+    if (bytes <= SMALL_BYTES) return this.#writeSmall(head, pieces, bytes, timeoutMs, late);
+    this.flush();
+    return this.#waitFor(timeoutMs, late, (done) => {
+      this.socket.cork();
+      this.socket.write(head);
+      const last = pieces.findLastIndex((piece) => piece.length > 0);
+      for (const [i, piece] of pieces.entries()) if (piece.length > 0) this.socket.write(piece, i === last ? done : undefined);
+      this.socket.uncork();
+    });
+  }
+
+  #writeSmall(head: Uint8Array, pieces: readonly Uint8Array[], bytes: number, timeoutMs: number, late: () => Error): Promise<void> {
+    const frame = Buffer.allocUnsafe(bytes);
+    frame.set(head);
+    let at = head.length;
+    for (const piece of pieces) {
+      frame.set(piece, at);
+      at += piece.length;
+    }
+    if (this.#pending.length === 0) queueMicrotask(() => this.flush());
+    this.#pending.push(frame);
+    this.#pendingBytes += bytes;
+    if (this.#pendingBytes + this.socket.writableLength <= WAITING_BYTES) return Promise.resolve();
+    return this.#waitFor(timeoutMs, late, (done) => this.flush(done));
+  }
+
+  /** Hands what was gathered to the system. */
+  flush(done?: (error?: Error | null) => void): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    if (pending.length === 0 || this.socket.destroyed || this.socket.writableEnded) done?.();
+    else this.socket.write(pending.length === 1 ? (pending[0] as Uint8Array) : Buffer.concat(pending), done);
+  }
+
+  #waitFor(timeoutMs: number, late: () => Error, run: (done: (error?: Error | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error | null): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(settle);
+        if (error) reject(error);
+        else resolve();
+      };
+      const timer = setTimeout(() => {
+        settle(late());
+        this.socket.destroy();
+      }, timeoutMs);
+      this.#waiting.add(settle);
+      run(settle);
+    });
+  }
+
+  /** Sends what waits and closes both directions; what still comes is thrown away. Resolves when closed, or after `lingerMs` anyway. */
+  async end(lingerMs: number): Promise<void> {
+    this.listen(undefined);
+    this.#ended ??= { error: undefined };
+    if (this.socket.closed) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.socket.destroy(), lingerMs);
+      this.socket.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (this.socket.destroyed) return;
+      this.flush();
+      this.socket.end();
+      this.socket.resume();
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import type { Channel } from '../../src/communicate/channel.ts';
+import type { Collective } from '../../src/communicate/collective.ts';
+import { createLoopbackChannels } from '../../src/communicate/loopback/channel.ts';
+import { createMessageCollective } from '../../src/communicate/messages/collective.ts';
+import { newKey } from '../../src/communicate/streams/key.ts';
+import { createMesh, type MeshPort, openPort } from '../../src/communicate/streams/mesh.ts';
+import { createSocketFolder } from '../../src/engines/socket-folder.ts';
+import { type Host, play } from './script.ts';
+
+export const NUMERICS = 1;
+
+/** All ranks in this thread, speaking by messages: channels[rank][peer] of each new group come from `connect`. */
+function messageHost(name: string, connect: (size: number) => Promise<(Channel | undefined)[][]>, end: () => Promise<void>): Host {
+  return {
+    name,
+    messagesOf: (size, isSmall) => (isSmall ? 1 : 2) * (size - 1),
+    bytesOf: (size, isSmall, { parts, own, segment }) => (isSmall ? (size - 1) * parts : parts - own + (size - 1) * segment),
+    async run(calls, options = {}) {
+      const groups = options.groups ?? [calls.map((_, member) => member)];
+      const collectives: (Collective | undefined)[][] = calls.map(() => []);
+      for (const [group, members] of groups.entries()) {
+        const channels = await connect(members.length);
+        for (const [rank, member] of members.entries())
+          (collectives[member] as (Collective | undefined)[])[group] = createMessageCollective(rank, channels[rank] ?? [], {
+            generation: options.generations?.[member] ?? 0,
+            step: options.steps?.[member] ?? 0,
+            timeoutMs: options.timeoutMs ?? 20_000,
+          });
+      }
+      const outcomes = await Promise.all(
+        calls.map(async (script, member) => {
+          const own = collectives[member] as (Collective | undefined)[];
+          const played = await play(script, own);
+          // The system closes the channels of a process that is gone.
+          if (script.at(-1)?.do === 'die') await Promise.all(own.map((collective) => collective?.close()));
+          return played;
+        }),
+      );
+      await Promise.all(collectives.flat().map((collective) => collective?.close()));
+      return outcomes;
+    },
+    end,
+  };
+}
+
+export const loopbackHost: Host = messageHost(
+  'loopback',
+  (size) => Promise.resolve(createLoopbackChannels(size)),
+  () => Promise.resolve(),
+);
+
+/** Ports for `size` ranks of one run. */
+async function openPorts(kind: 'unix' | 'tls', size: number): Promise<{ ports: MeshPort[]; end: () => Promise<void> }> {
+  const ranks = Array.from({ length: size }, (_, rank) => rank);
+  const close = (ports: readonly MeshPort[]): void => {
+    for (const port of ports) port.close();
+  };
+  if (kind === 'tls') {
+    const key = newKey();
+    const open = (): Promise<MeshPort> => openPort({ address: { kind, host: '127.0.0.1', port: 0 }, key, numericsVersion: NUMERICS });
+    const ports = await Promise.all(ranks.map(open));
+    return { ports, end: () => Promise.resolve(close(ports)) };
+  }
+  const folder = await createSocketFolder();
+  const ports = await Promise.all(ranks.map((rank) => openPort({ address: folder.addressOf(`${rank}.sock`), numericsVersion: NUMERICS })));
+  const end = async (): Promise<void> => {
+    close(ports);
+    await folder.remove();
+  };
+  return { ports, end };
+}
+
+/** As if every rank were a process of its own: one port each, and a mesh for every group. */
+export async function meshHost(kind: 'unix' | 'tls', maxSize = 8): Promise<Host> {
+  const { ports, end } = await openPorts(kind, maxSize);
+  let groups = 0;
+  const connect = (size: number): Promise<(Channel | undefined)[][]> => {
+    groups += 1;
+    const group = `group ${groups}`;
+    const addresses = ports.slice(0, size).map((port) => port.address);
+    return Promise.all(addresses.map((_, rank) => createMesh({ port: ports[rank] as MeshPort, rank, size, group, addresses })));
+  };
+  return messageHost(kind, connect, end);
+}
