@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { rowEncoder } from '../../src/data/write/row-format.ts';
 import { exp, expm1, log, log1p, tanh } from '../../src/math.ts';
 import { fillUniform, permutation } from '../../src/random.ts';
+import { RowMaker } from '../../src/run/generate/rows.ts';
 
 /**
  * What different versions of Node.js must agree on, to the bit: bundled, run on each of them, and printed as one JSON object of
@@ -39,5 +41,19 @@ for (const [set, values] of Object.entries({ doubles: drawnDoubles(), numbers: d
 
 const order = permutation(3, 'test', 0, COUNT);
 results.permutation = hash(Float64Array.from({ length: COUNT }, (_, i) => order.at(i)));
+
+// A generated table as bytes: shortest decimals, and Parquet.
+const maker = new RowMaker({ columns: 9, model: 'linear', condition: 1000, noise: 0.5, seed: 7 });
+const table = Array.from({ length: 10 }, () => new Float64Array(2000));
+maker.fill(table, 0, 2000);
+for (const format of ['csv', 'jsonl', 'parquet'] as const) {
+  const encoder = rowEncoder(
+    format,
+    table.map((_, j) => ({ name: `c${j}`, kind: 'number' })),
+  );
+  const bytes = createHash('sha256');
+  for (const part of [...encoder.rows(table, 2000), ...encoder.end()]) bytes.update(part);
+  results[`generated ${format}`] = bytes.digest('hex');
+}
 
 console.log(JSON.stringify(results));
