@@ -194,7 +194,9 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 function details({ schema, weightsSha256 }: RunSummary): string {
-  const kinds = Object.entries(schema.features).flatMap(([kind, count]) => (count === 0 ? [] : [`${count} ${kind}`]));
+  const kinds = Object.entries(schema.features).flatMap(([kind, count]) =>
+    count === 0 ? [] : [plural(count, kind, kind === 'category' ? 'categories' : undefined)],
+  );
   const data = table([
     ['features', kinds.join(', ')],
     ['columns after encoding', number(schema.encodedColumns, 15)],

@@ -10,11 +10,11 @@ export interface CoefficientBar {
 
 const WIDTH = 960;
 const ROW = 24;
-const [LEAST_NAME, MOST_NAME] = [60, 300];
+const [LEAST_NAME, MOST_NAME] = [60, 320];
 /** Width of a character, on the whole. */
-const CHARACTER = 7.4;
+const CHARACTER = 8;
 const VALUE_WIDTH = 110;
-const NAME_CHARACTERS = 44;
+const NAME_CHARACTERS = 40;
 
 /** Bars as long as each coefficient matters, to the right where it raises the prediction, to the left where it lowers it. */
 export function coefficientsChart(bars: readonly CoefficientBar[]): string {
