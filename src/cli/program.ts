@@ -57,6 +57,7 @@ export interface InspectFlags
     | 'offset'
     | 'id'
     | 'badRows'
+    | 'logTarget'
     | 'splitBy'
     | 'validationAfter'
     | 'validationData'
@@ -140,6 +141,7 @@ const MODEL = (): Option =>
 const FORMAT = (): Option => option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)');
 const THRESHOLD = (): Option =>
   option('--threshold <number>', 'probability above which a row is called positive (default 0.5)', parseNumber);
+const LOG_TARGET = (): Option => option('--log-target', 'train on the logarithm of the target; predictions are in its own units');
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
 
 function addTrain(program: Command, handlers: Handlers): void {
@@ -163,8 +165,10 @@ function addTrain(program: Command, handlers: Handlers): void {
       'penalty on large weights; auto: of 20 values the best on the validation rows (default 1 / number of training rows)',
       parseRate,
     ),
+    option('--class-weight <none|balanced>', 'balanced: both classes weigh the same in training (default none)'),
     option('--no-intercept', 'train without an intercept'),
     STANDARDIZE(),
+    LOG_TARGET(),
   );
   group(
     train,
@@ -234,7 +238,7 @@ function addPrepare(program: Command, handlers: Handlers): void {
     'Encodes a table once, in little memory, into a folder that train reads at the speed of the disk: the same bits as training on the table.',
   );
   group(prepare, 'Data:', option('--target <column>', 'the column to predict (needed)'), ...COLUMNS(), POSITIVE(), ...SPLIT(), SHUFFLE());
-  group(prepare, 'Encoding:', MODEL(), STANDARDIZE());
+  group(prepare, 'Encoding:', MODEL(), STANDARDIZE(), LOG_TARGET());
   group(prepare, 'Numbers (these decide the bits):', DTYPE(), ...LAYOUT());
   group(
     prepare,
@@ -307,6 +311,7 @@ function addInspect(program: Command, handlers: Handlers): void {
     MODEL(),
     POSITIVE(),
     STANDARDIZE(),
+    LOG_TARGET(),
     option('--dtype <f32|f64>', 'precision of the encoded features (default f64)'),
     ...SPLIT(),
   );

@@ -110,10 +110,10 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
 }
 
 function targetOf(source: ArraySource, options: EncodeArraysOptions): TargetEncoder {
-  const probing = new TargetProbing('number');
+  const probing = new TargetProbing('number', options.logTarget);
   const values = { kind: 'number' as const, values: new Float64Array(source.y), missing: undefined };
   probing.look(values, source.rows, { source: SOURCE, name: 'y', firstRow: 0 });
-  return chooseTarget('y', probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
+  return chooseTarget('y', probing.finish(), { model: options.model ?? 'auto', positive: options.positive, log: options.logTarget });
 }
 
 /** Source rows of both sets, ascending, in shared memory; no lists where all rows are training rows. */
@@ -151,8 +151,8 @@ function newShared<T extends Uint32Array | Float64Array>(
 /** The source with its target as y is stored; row arrays in shared memory, so that tasks carry no copies of them. */
 function sharedSource(source: ArraySource, target: TargetEncoder): ArraySource {
   const y = newShared(Float64Array, source.rows);
-  // Numbers are stored as they are; only classes are looked up.
-  if (target.kind === 'number') y.set(source.y);
+  // Numbers are stored as they are; only classes are looked up, and logarithms computed.
+  if (target.kind === 'number' && target.log !== true) y.set(source.y);
   else fillTarget(target, { kind: 'number', values: new Float64Array(source.y), missing: undefined }, source.rows, y);
   const share = (values: Float64Array | undefined): Float64Array | undefined => {
     if (values === undefined) return undefined;

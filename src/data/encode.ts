@@ -109,7 +109,7 @@ function blockStatistics(plan: Plan, columns: readonly Values[], batch: Batch, c
 async function statisticsPass(plan: Plan): Promise<FirstPass> {
   const { table, options } = plan;
   const tree = new RunningTree<ColumnStatistics[]>(mergeStatistics);
-  const probing = new TargetProbing(table.columns[plan.target]?.kind ?? 'number');
+  const probing = new TargetProbing(table.columns[plan.target]?.kind ?? 'number', options.logTarget);
   const uses: Uint8Array[] = [];
   const rows = { all: 0, withoutTarget: 0, training: 0, validation: 0 };
   let dictionaries: (readonly string[] | undefined)[] = plan.features.map(() => undefined);
@@ -135,7 +135,11 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
     }
     progress(plan, 'statistics', rows.all);
   }
-  const target = chooseTarget(options.target, probing.finish(), { model: options.model ?? 'auto', positive: options.positive });
+  const target = chooseTarget(options.target, probing.finish(), {
+    model: options.model ?? 'auto',
+    positive: options.positive,
+    log: options.logTarget,
+  });
   checkTraining(weighty, rows.all, table.source);
   return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows, bad: badOf(plan) };
 }

@@ -15,6 +15,8 @@ export interface EncodeOptions {
   readonly seed?: number | undefined;
   /** Share of validation rows; default 0.2. */
   readonly validationFraction?: number | undefined;
+  /** Train on the natural logarithm of a numeric target. */
+  readonly logTarget?: boolean | undefined;
   /** Default true; false leaves numbers as they are. */
   readonly standardize?: boolean | undefined;
   readonly chunkRows?: number | undefined;

@@ -1,11 +1,18 @@
 import { ParagradError } from '../errors.ts';
+import { exp, log } from '../math.ts';
 import { compareUtf8, listOf, nearestName, quote } from './names.ts';
 import { notFinite } from './statistics.ts';
 import type { ColumnKind, Values } from './table.ts';
 
 /** How the target column becomes y: a number as it is, or 0 and 1. Plain JSON, part of the model. */
 export type TargetEncoder =
-  | { readonly kind: 'number'; readonly name: string; readonly column: ColumnKind }
+  | {
+      readonly kind: 'number';
+      readonly name: string;
+      readonly column: ColumnKind;
+      /** y is the natural logarithm of the value (`--log-target`). */
+      readonly log?: true;
+    }
   | { readonly kind: 'classes'; readonly name: string; readonly column: ColumnKind; readonly negative: string; readonly positive: string };
 
 export type ModelChoice = 'auto' | 'linear' | 'logistic';
@@ -20,11 +27,14 @@ export interface TargetProbe {
 /** Looks at target values batch by batch. */
 export class TargetProbing {
   readonly #column: ColumnKind;
+  readonly #log: boolean;
   readonly #numbers = new Set<number>();
   readonly #seen = new Set<string>();
 
-  constructor(column: ColumnKind) {
+  /** @param log values must have a logarithm */
+  constructor(column: ColumnKind, log = false) {
     this.#column = column;
+    this.#log = log;
   }
 
   /** `use[i]`: 2 where the row has no target. @throws PARAGRAD_VALUE for an infinite target */
@@ -38,6 +48,7 @@ export class TargetProbing {
     for (let i = 0; i < rows; i += 1) {
       const value = values.values[i] as number;
       if (value - value !== 0) throw notFinite(place.source, place.firstRow + i, place.name, value);
+      if (this.#log && !(value > 0) && values.missing?.[i] !== 1) throw withoutLogarithm(place, i, value);
       if (this.#numbers.size < 3 && values.missing?.[i] !== 1) this.#numbers.add(value);
     }
   }
@@ -46,6 +57,15 @@ export class TargetProbing {
     const label = (value: number): string => (this.#column === 'boolean' ? String(value === 1) : String(value));
     return { column: this.#column, labels: [...this.#seen, ...[...this.#numbers].map(label)].sort(compareUtf8) };
   }
+}
+
+function withoutLogarithm(place: { source: string; name: string; firstRow: number }, i: number, value: number): ParagradError {
+  const row = (place.firstRow + i + 1).toLocaleString('en-US');
+  return new ParagradError(
+    'PARAGRAD_VALUE',
+    `${place.source}, data row ${row}, column ${quote(place.name)}: ${value} has no logarithm: --log-target needs a target above 0`,
+    { place: { file: place.source, column: place.name, option: '--log-target' } },
+  );
 }
 
 function targetError(name: string, why: string): ParagradError {
@@ -89,8 +109,18 @@ function numberClasses(labels: readonly string[]): readonly string[] | undefined
 export function chooseTarget(
   name: string,
   probe: TargetProbe,
-  options: { model: ModelChoice; positive?: string | undefined },
+  options: { model: ModelChoice; positive?: string | undefined; log?: boolean | undefined },
 ): TargetEncoder {
+  const target = chooseKind(name, probe, options);
+  if (options.log !== true) return target;
+  if (target.kind === 'classes')
+    throw new ParagradError('PARAGRAD_OPTION', `--log-target: target ${quote(name)} has two classes, and no numbers`, {
+      place: { option: '--log-target', column: name },
+    });
+  return { ...target, log: true };
+}
+
+function chooseKind(name: string, probe: TargetProbe, options: { model: ModelChoice; positive?: string | undefined }): TargetEncoder {
   const { column, labels } = probe;
   const { model, positive } = options;
   if (labels.length === 0) throw targetError(name, 'is missing in every row');
@@ -126,7 +156,15 @@ export function chooseTarget(
   return { kind: 'number', name, column };
 }
 
-/** y of a batch: NaN where the target is missing, or a label that is neither class. */
+/** A value on the scale of y, and back. */
+export function toScale(target: TargetEncoder, value: number): number {
+  return target.kind === 'number' && target.log === true ? (value > 0 ? log(value) : Number.NaN) : value;
+}
+export function fromScale(target: TargetEncoder, y: number): number {
+  return target.kind === 'number' && target.log === true ? exp(y) : y;
+}
+
+/** y of a batch: NaN where the target is missing, a label that is neither class, or has no logarithm where one is needed. */
 export function fillTarget(target: TargetEncoder, values: Values, rows: number, y: Float64Array): void {
   if (values.kind === 'text') {
     const codes = Float64Array.from(values.dictionary, (label) =>
@@ -141,6 +179,6 @@ export function fillTarget(target: TargetEncoder, values: Values, rows: number, 
   for (let i = 0; i < rows; i += 1) {
     const value = values.values[i] as number;
     if (values.missing?.[i] === 1) y[i] = Number.NaN;
-    else y[i] = target.kind === 'number' ? value : value === positive ? 1 : value === negative ? 0 : Number.NaN;
+    else y[i] = target.kind === 'number' ? toScale(target, value) : value === positive ? 1 : value === negative ? 0 : Number.NaN;
   }
 }

@@ -7,6 +7,8 @@ export interface RegressionMetrics {
   readonly r2: number;
   readonly rmse: number;
   readonly mae: number;
+  /** The same on the scale that was trained on, where that is the logarithm of the target. */
+  readonly logScale?: RegressionMetrics;
 }
 
 export interface ClassMetrics {

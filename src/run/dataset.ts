@@ -27,6 +27,7 @@ const ENCODING_OPTIONS = [
   'validationAfter',
   'validationData',
   'maxCategories',
+  'logTarget',
   'standardize',
   'validationFraction',
   'seed',
@@ -81,11 +82,35 @@ export function tableOptions(
   options: ResolvedOptions,
   hooks: { readonly signal: AbortSignal | undefined; readonly onProgress: (progress: EncodeProgress) => void },
 ): EncodeTableOptions {
-  const { target, model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, maxCategories } =
-    options;
+  const {
+    logTarget,
+    target,
+    model,
+    positive,
+    dtype,
+    seed,
+    validationFraction,
+    standardize,
+    chunkRows,
+    blockColumns,
+    shuffle,
+    maxCategories,
+  } = options;
   if (target === undefined)
     throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
-  const encoding = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, maxCategories };
+  const encoding = {
+    logTarget,
+    model,
+    positive,
+    dtype,
+    seed,
+    validationFraction,
+    standardize,
+    chunkRows,
+    blockColumns,
+    shuffle,
+    maxCategories,
+  };
   return { ...choicesOf(options), ...encoding, ...hooks, target };
 }
 

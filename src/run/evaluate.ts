@@ -7,6 +7,7 @@ import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
 import { type PredictionBlock, type Predictions, type PredictReport, predict } from './predict.ts';
 import { checkThreshold } from './threshold.ts';
+import { fromLog, isLog } from './validate.ts';
 
 /** Of the table of thresholds; the one that was asked for is put among them. */
 const THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
@@ -59,7 +60,11 @@ export async function evaluate(model: FittedModel | string, file: TableSource, o
       classes: target.kind === 'classes' ? ([target.negative, target.positive] as const) : undefined,
       skippedRows: report.rows - rows,
     };
-    if (target.kind !== 'classes') return { ...head, metrics: { ...regressionMetrics(known), ...errorMeasures(known) } };
+    if (target.kind !== 'classes') {
+      const own = isLog(target) ? fromLog(target, known) : known;
+      const logScale = isLog(target) ? { logScale: regressionMetrics(known) } : {};
+      return { ...head, metrics: { ...regressionMetrics(own), ...errorMeasures(own), ...logScale } };
+    }
     const { probability } = known;
     const at = (value: number): ThresholdMeasures => thresholdMeasures(known, probability, value);
     return {

@@ -52,6 +52,7 @@ export interface InspectOptions
     | 'offset'
     | 'id'
     | 'badRows'
+    | 'logTarget'
     | 'splitBy'
     | 'validationAfter'
     | 'validationData'
@@ -93,8 +94,8 @@ export async function inspectData(files: TableSource, options: InspectOptions = 
       return { name, kind, sourceType, role, note, ...described(statistics.get(i), dictionaries.get(i), rows) };
     });
     if (encoded !== undefined && target !== undefined) {
-      const { seed, validationFraction, standardize, model, maxCategories } = resolved;
-      const shared = { dtype, seed, validationFraction, standardize, model, maxCategories, ...choices, signal };
+      const { logTarget, seed, validationFraction, standardize, model, maxCategories } = resolved;
+      const shared = { logTarget, dtype, seed, validationFraction, standardize, model, maxCategories, ...choices, signal };
       await writeEncoded(await encodeTable(table, { ...shared, target, positive: options.positive }), encoded);
     }
     return { source: table.source, rows, columns, encoded: encoded ?? null };

@@ -1,6 +1,6 @@
 import { type EncodedColumn, type Encoder, encodedColumns } from '../data/encoder.ts';
 import type { RowColumns } from '../data/table.ts';
-import type { TargetEncoder } from '../data/target.ts';
+import { fromScale, type TargetEncoder } from '../data/target.ts';
 import { type Model, modelOf } from '../models/model.ts';
 import type { Layout } from '../partition/layout.ts';
 import type { Vector } from '../update/pass.ts';
@@ -51,7 +51,7 @@ export class FittedModel {
 
   /** Expected target at z: the value itself, or the probability of the positive class. */
   predictionAt(z: number): number {
-    return modelOf(this.record.name).predict(z);
+    return fromScale(this.record.target, modelOf(this.record.name).predict(z));
   }
 
   /** All coefficients, the most important first, in the user's own units and in encoded ones. */

@@ -61,6 +61,11 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   oneOf('--partition', resolved.partition, ['auto', 'rows', 'columns', 'grid']);
   oneOf('--start', resolved.start, ['null', 'zero']);
   oneOf('--shuffle', resolved.shuffle, ['windows', 'none']);
+  oneOf('--class-weight', resolved.classWeight ?? 'none', ['none', 'balanced']);
+  if (resolved.classWeight === 'balanced' && resolved.model === 'linear')
+    throw wrong('--class-weight', '--class-weight balanced is for classes, and --model linear has none');
+  if (resolved.logTarget === true && resolved.model === 'logistic')
+    throw wrong('--log-target', '--log-target is for numbers, and --model logistic predicts classes');
   oneOf('--bad-rows', resolved.badRows ?? 'error', ['error', 'skip', 'impute']);
   oneOf('--kernels', resolved.kernels, ['wasm', 'reference']);
   if (resolved.l2 !== 'auto') number('--l2', resolved.l2, (x) => x >= 0, `'auto' or a number of at least 0`);

@@ -33,6 +33,7 @@ export function schemaSummary(
     offset: schema.columns.find(({ role }) => role === 'offset')?.name,
     id: options.id,
     badRows: bad,
+    ...(target.kind === 'number' && target.log === true ? { logTarget: true } : {}),
     leftOut: schema.columns
       .filter(({ name, role }) => !['feature', 'target', 'weight', 'offset'].includes(role) && name !== options.id)
       .map(({ name, note }) => ({ column: name, why: note })),

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { ArraySource } from '../data/arrays.ts';
+import { balanceClasses } from '../data/class-weights.ts';
 import { loadDataset } from '../data/dataset/load.ts';
 import type { Dataset } from '../data/dataset/read.ts';
 import { type EncodeTableOptions, encodeTable } from '../data/encode.ts';
@@ -56,7 +57,8 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
   const crew = new Crew();
   try {
     const encoded = await encodeSource(dataset ?? source, resolved, crew, options.signal, emit);
-    const schema = schemaSummary(encoded, resolved);
+    const classWeights = resolved.classWeight === 'balanced' ? balanceClasses(encoded) : undefined;
+    const schema = { ...schemaSummary(encoded, resolved), classWeights };
     emit({ kind: 'schema', schema });
     const plan = planOf(encoded.store.training.layout, resolved);
     emit({ kind: 'plan', plan: describePlan(encoded.store.training.layout, plan) });
@@ -128,8 +130,21 @@ async function encodeSource(
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
   if (isTableSource(source)) return encodeFile(source, tableOptions(options, { signal, onProgress }));
   if ('manifest' in source) return loadDataset(source, { signal, onProgress });
-  const { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
-  const shared = { model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle, signal, onProgress };
+  const { logTarget, model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
+  const shared = {
+    logTarget,
+    model,
+    positive,
+    dtype,
+    seed,
+    validationFraction,
+    standardize,
+    chunkRows,
+    blockColumns,
+    shuffle,
+    signal,
+    onProgress,
+  };
   return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
 }
 

@@ -74,6 +74,10 @@ export interface TrainOptions {
   readonly id?: string;
   /** A value that is not of its column's kind, or not finite. Default 'error'; 'skip' its row; 'impute': count it as missing. */
   readonly badRows?: 'error' | 'skip' | 'impute';
+  /** Train on the natural logarithm of a numeric target, which must be above 0; predictions are in its own units. */
+  readonly logTarget?: boolean;
+  /** 'balanced': both classes have the same weight in training. Default 'none'. */
+  readonly classWeight?: 'none' | 'balanced';
   /** Default 256; rarer values share one column. */
   readonly maxCategories?: number;
   /** Run and model folder; undefined: nothing is written. */
@@ -121,6 +125,10 @@ export interface SchemaSummary {
   readonly weight?: string | undefined;
   readonly offset?: string | undefined;
   readonly id?: string | undefined;
+  /** The model was trained on the logarithm of the target. */
+  readonly logTarget?: boolean;
+  /** What the training rows of each class were weighted with. */
+  readonly classWeights?: { readonly negative: number; readonly positive: number } | undefined;
   /** What was skipped, or counted as missing, because it is wrong (`badRows`). */
   readonly badRows?: BadRows | undefined;
   /** Source columns that give no encoded column, and why. */

@@ -1,7 +1,8 @@
 import type { Encoded } from '../data/encoded.ts';
 import { viewsOf } from '../data/store.ts';
+import { fromScale, type TargetEncoder } from '../data/target.ts';
 import { Scorer } from '../engines/scorer.ts';
-import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
+import { type ClassMetrics, classMetrics, type Predicted, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
 import { modelOf } from '../models/model.ts';
 import type { Vector } from '../update/pass.ts';
 import { type Diagnostics, diagnose } from './diagnostics.ts';
@@ -9,6 +10,16 @@ import { type Diagnostics, diagnose } from './diagnostics.ts';
 export interface Validation {
   readonly metrics: RegressionMetrics | ClassMetrics;
   readonly diagnostics: Diagnostics | null;
+}
+
+export function isLog(target: TargetEncoder): boolean {
+  return target.kind === 'number' && target.log === true;
+}
+
+/** Targets and predictions in the user's own units. */
+export function fromLog(target: TargetEncoder, { y, z, v }: Predicted): Predicted {
+  const own = (value: number): number => fromScale(target, value);
+  return { y: y.map(own), z: z.map(own), v };
 }
 
 /** Fit measures on the validation rows, and what a report shows of them; null without any. */
@@ -33,5 +44,7 @@ export async function validate(encoded: Encoded, vector: Vector, kernels: 'wasm'
   }
   const predicted = { y, z, v };
   if (model === 'logistic') return { metrics: classMetrics(predicted), diagnostics: diagnose(predicted, modelOf(model).predict) };
-  return { metrics: regressionMetrics(predicted), diagnostics: diagnose(predicted, undefined) };
+  if (!isLog(encoded.target)) return { metrics: regressionMetrics(predicted), diagnostics: diagnose(predicted, undefined) };
+  const own = fromLog(encoded.target, predicted);
+  return { metrics: { ...regressionMetrics(own), logScale: regressionMetrics(predicted) }, diagnostics: diagnose(own, undefined) };
 }

@@ -19,6 +19,9 @@ function measures({ metrics }: Evaluation): Row[] {
       ['median error', significant(metrics.medianAbsoluteError), 'half of the rows are nearer'],
       ['largest error', significant(metrics.maxAbsoluteError), ''],
       ['bias', significant(metrics.bias), 'mean of prediction − target'],
+      ...(metrics.logScale === undefined
+        ? []
+        : ([['R², log', significant(metrics.logScale.r2), 'of the logarithm, which was trained on']] as const)),
     ];
   return [
     ['AUC', significant(metrics.auc), '0.5 is guessing, 1 is perfect order'],

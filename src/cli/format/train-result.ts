@@ -25,6 +25,7 @@ export function dataSection(schema: SchemaSummary, style: Style): string[] {
     ['target', clean(schema.target)],
     ['model', modelName(schema.model) + style.dim(schema.modelReason === undefined ? '' : `  ${clean(schema.modelReason)}`)],
   ];
+  if (schema.logTarget === true) rows.push(['scale', 'logarithm of the target']);
   if (schema.classes !== undefined) {
     const [negative, positive] = schema.classes.map(clean) as [string, string];
     rows.push(['classes', `${positive} (positive) and ${negative}${style.dim('  --positive LABEL chooses')}`]);
@@ -59,6 +60,13 @@ function leftOutRows({ leftOut }: SchemaSummary, style: Style): string[][] {
   return rows;
 }
 
+function logMeasures(logScale: { readonly r2: number; readonly rmse: number }): string[][] {
+  return [
+    ['R², log', significant(logScale.r2), 'of the logarithm, which was trained on'],
+    ['RMSE, log', significant(logScale.rmse), 'a typical error of 0.1 is about 10 %'],
+  ];
+}
+
 function measuresOf(summary: RunSummary): string[][] {
   const { validation } = summary;
   if (validation === null) return [];
@@ -67,6 +75,7 @@ function measuresOf(summary: RunSummary): string[][] {
       ['R²', significant(validation.r2), 'part of the variation that is explained'],
       ['RMSE', significant(validation.rmse), 'typical error; large ones weigh more'],
       ['MAE', significant(validation.mae), 'mean absolute error'],
+      ...(validation.logScale === undefined ? [] : logMeasures(validation.logScale)),
     ];
   return [
     ['AUC', significant(validation.auc), '0.5 is guessing, 1 is perfect order'],
@@ -110,7 +119,8 @@ export function coefficientsSection(
   const rest = summary.coefficients.length - shown.length;
   const last = [style.dim('intercept'), values[shown.length] as string, rest === 0 ? '' : style.dim(`and ${count(rest)} smaller ones`)];
   const { target, classes } = summary.schema;
-  const what = classes === undefined ? `change of ${clean(target)}` : `change of the log-odds of ${clean(classes[1])}`;
+  const scale = summary.schema.logTarget === true ? 'the logarithm of ' : '';
+  const what = classes === undefined ? `change of ${scale}${clean(target)}` : `change of the log-odds of ${clean(classes[1])}`;
   const lines = table([{}, { align: 'right' }, {}], [...rows, last], style);
   return section('Largest coefficients', `${what} per unit; bars: how much each matters`, lines, style);
 }
