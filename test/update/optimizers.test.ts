@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ParagradError } from '../../src/errors.ts';
+import { layoutOf } from '../../src/partition/layout.ts';
 import { ConjugateGradient } from '../../src/update/conjugate-gradient.ts';
 import { GradientDescent } from '../../src/update/gradient-descent.ts';
 import { chooseOptimizer, createOptimizer, DEFAULT_OPTIMIZER_OPTIONS, OPTIMIZERS, SQUARED_ONLY } from '../../src/update/index.ts';
@@ -38,6 +39,18 @@ describe('registry', () => {
     expect(createOptimizer('auto', DEFAULT_OPTIMIZER_OPTIONS, { ...squared, quadratic: false }).name).toBe('lbfgs');
     expect(createOptimizer('auto', { tolerance: 0, learningRate: 0.1 }, squared).name).toBe('gradient-descent');
     for (const name of NAMES) expect(createOptimizer(name, DEFAULT_OPTIMIZER_OPTIONS, squared).name).toBe(name);
+  });
+
+  it('solves for the last digit where there are many rows for the columns', () => {
+    const { problem } = new DenseEvaluator(table(20, 2, 1, target('squared')), { loss: 'squared' });
+    const shape = (dtype: 'f32' | 'f64', rows: number, columns: number) => ({ ...problem, layout: layoutOf({ dtype, rows, columns }) });
+    const chosen = (dtype: 'f32' | 'f64', rows: number, columns: number, tolerance = 0): string =>
+      chooseOptimizer(shape(dtype, rows, columns), { tolerance, learningRate: 'auto' });
+    expect(chosen('f64', 1e6, 20)).toBe('normal-equations');
+    expect(chosen('f64', 1e6, 20, 1e-6)).toBe('conjugate-gradient');
+    expect(chosen('f32', 1e6, 20)).toBe('conjugate-gradient');
+    expect(chosen('f64', 4000, 20)).toBe('conjugate-gradient');
+    expect(chosen('f64', 1e6, 513)).toBe('conjugate-gradient');
   });
 
   it('refuses what it does not know', () => {
