@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type CollectiveFigure, measureCollectives } from './collectives.ts';
+import { benchFiles, type FileRow } from './files.ts';
 import { benchKernels, type KernelRow, readLimit } from './kernels.ts';
 import { benchPasses, type PassRow } from './passes.ts';
 import { benchTraining, type TrainingRow } from './training.ts';
@@ -13,7 +14,7 @@ import { benchTraining, type TrainingRow } from './training.ts';
  * and on all threads, and time from arrays to a model, beside NumPy and scikit-learn where `npm run engine:python` installed
  * them. Prints tables and writes bench/results/latest.json. Quote ratios: absolute times are this machine's, today.
  *
- *   npm run bench [-- kernels,collectives,passes,training]
+ *   npm run bench [-- kernels,collectives,passes,training,files]
  */
 interface Results {
   readonly machine: { readonly node: string; readonly cpu: string; readonly threads: number };
@@ -23,6 +24,7 @@ interface Results {
   collectives?: readonly CollectiveFigure[];
   passes?: readonly PassRow[];
   training?: readonly TrainingRow[];
+  files?: readonly FileRow[];
 }
 
 const ROOT = process.cwd();
@@ -122,12 +124,27 @@ async function main(parts: readonly string[]): Promise<void> {
       ]),
     );
   }
+  if (parts.includes('files')) {
+    results.files = await benchFiles(peers);
+    table(
+      'files: 1,000,000 × 50',
+      ['what', 'file', 'seconds', 'beside', 'seconds', 'theirs / ours'],
+      results.files.map((row) => [
+        row.what,
+        row.file,
+        number(row.seconds),
+        row.peer,
+        row.peerSeconds === undefined ? '' : number(row.peerSeconds),
+        row.peerSeconds === undefined ? '' : number(row.peerSeconds / row.seconds),
+      ]),
+    );
+  }
   mkdirSync('bench/results', { recursive: true });
   writeFileSync('bench/results/latest.json', `${JSON.stringify(results, null, 2)}\n`);
   console.log('\nwritten: bench/results/latest.json');
 }
 
-if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,passes,training').split(','));
+if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,passes,training,files').split(','));
 else if (workerData !== null && 'gate' in workerData) {
   const { gate, threads } = workerData as { gate: SharedArrayBuffer; threads: number };
   const arrived = new Int32Array(gate);
