@@ -11,10 +11,12 @@ export const SOURCE = 'the arrays';
 
 /** Numbers in memory, all of them there and finite. The buffers may be shared: workers then need no copy. */
 export interface ArraySource {
-  /** Row-major: rows × columns. */
+  /** rows × columns values, row after row; or column after column, with layout 'columns'. */
   readonly x: Float32Array | Float64Array;
   readonly rows: number;
   readonly columns: number;
+  /** Default 'rows'. The bits of the result do not depend on it. */
+  readonly layout?: 'rows' | 'columns' | undefined;
   readonly y: Float32Array | Float64Array;
   /** Sample weights ≥ 0; default 1. */
   readonly weight?: Float64Array | undefined;
@@ -37,6 +39,11 @@ export interface ArrayEncoding {
   readonly columns: Int32Array;
   readonly centers: Float64Array;
   readonly scales: Float64Array;
+}
+
+/** Where values are: x[row · byRow + column · byColumn]. */
+export function stridesOf({ rows, columns, layout }: ArraySource): { readonly byRow: number; readonly byColumn: number } {
+  return layout === 'columns' ? { byRow: 1, byColumn: rows } : { byRow: columns, byColumn: 1 };
 }
 
 /** Blocks of INGEST_ROWS source rows: the leaves of the statistics' tree. */
@@ -65,16 +72,17 @@ export function chosenOfBlock(source: ArraySource, block: number, split: Split):
  */
 export function statisticsOfBlock(source: ArraySource, block: number, split: Split): ArrayMoments | undefined {
   const { x, columns } = source;
+  const { byRow, byColumn } = stridesOf(source);
   const { rows, count, v, before, share } = chosenOfBlock(source, block, split);
   if (count === 0) return undefined;
   const mean = new Float64Array(columns);
   const m2 = new Float64Array(columns);
   for (let i = 0; i < count; i += 1) {
-    const at = (block * INGEST_ROWS + (rows[i] as number)) * columns;
+    const at = (block * INGEST_ROWS + (rows[i] as number)) * byRow;
     const n = before[i] as number;
     const part = share[i] as number;
     for (let j = 0; j < columns; j += 1) {
-      const delta = (x[at + j] as number) - (mean[j] as number);
+      const delta = (x[at + j * byColumn] as number) - (mean[j] as number);
       const r = delta * part;
       mean[j] = (mean[j] as number) + r;
       m2[j] = (m2[j] as number) + n * (delta * r);
@@ -105,6 +113,7 @@ export function mergeArrayMoments(a: ArrayMoments, b: ArrayMoments): ArrayMoment
  */
 export function packChunk(source: ArraySource, rows: Uint32Array, views: ChunkViews, encoding: ArrayEncoding): void {
   const { x } = source;
+  const { byRow, byColumn } = stridesOf(source);
   const { columns, centers, scales } = encoding;
   const P = 64 / views.x.BYTES_PER_ELEMENT;
   const width = columns.length;
@@ -112,11 +121,11 @@ export function packChunk(source: ArraySource, rows: Uint32Array, views: ChunkVi
   let check = 0;
   for (let i = 0; i < views.rows; i += 1) {
     const row = rows[i] as number;
-    const from = row * source.columns;
+    const from = row * byRow;
     const lane = i % P;
     let to = (i - lane) * width + lane;
     for (let j = 0; j < width; j += 1) {
-      out[to] = ((x[from + (columns[j] as number)] as number) - (centers[j] as number)) / (scales[j] as number);
+      out[to] = ((x[from + (columns[j] as number) * byColumn] as number) - (centers[j] as number)) / (scales[j] as number);
       check += (out[to] as number) * 0;
       to += P;
     }
@@ -141,21 +150,23 @@ function nameOf(source: ArraySource, column: number): string {
 
 /** The error for a chunk that holds a value which is not finite, or became so. */
 export function wrongValue(source: ArraySource, rows: Uint32Array, count: number): ParagradError {
+  const { byRow, byColumn } = stridesOf(source);
   for (let i = 0; i < count; i += 1)
     for (let j = 0; j < source.columns; j += 1) {
-      const value = source.x[(rows[i] as number) * source.columns + j] as number;
+      const value = source.x[(rows[i] as number) * byRow + j * byColumn] as number;
       if (!Number.isFinite(value)) return notFinite(SOURCE, rows[i] as number, nameOf(source, j), value);
     }
   return new ParagradError('PARAGRAD_VALUE', `${SOURCE}: a value is too large for the storage type: use dtype f64, or scale it`);
 }
 
 export function checkSource(source: ArraySource): void {
-  const { x, rows, columns, y, weight, offset, columnNames } = source;
+  const { x, rows, columns, layout, y, weight, offset, columnNames } = source;
   const fail = (why: string): never => {
     throw new ParagradError('PARAGRAD_OPTION', `${SOURCE}: ${why}`);
   };
   if (!Number.isSafeInteger(rows) || rows < 0 || !Number.isSafeInteger(columns) || columns < 0)
     fail('rows and columns must be whole numbers');
+  if (layout !== undefined && layout !== 'rows' && layout !== 'columns') fail(`layout must be 'rows' or 'columns', not '${layout}'`);
   if (x.length !== rows * columns) fail(`x has ${x.length} values where ${rows} rows × ${columns} columns need ${rows * columns}`);
   for (const [name, array] of [
     ['y', y],
@@ -218,8 +229,9 @@ export function fitArrays(
 }
 
 function firstWrong(source: ArraySource, column: number): ParagradError | undefined {
+  const { byRow, byColumn } = stridesOf(source);
   for (let row = 0; row < source.rows; row += 1) {
-    const value = source.x[row * source.columns + column] as number;
+    const value = source.x[row * byRow + column * byColumn] as number;
     if (!Number.isFinite(value)) return notFinite(SOURCE, row, nameOf(source, column), value);
   }
   return undefined;

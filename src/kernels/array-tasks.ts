@@ -41,15 +41,39 @@ export function runArrayTaskFast(task: ArrayTask): ArrayTaskResult {
 
 const suffix = (source: ArraySource): string => (source.x instanceof Float32Array ? 'F32' : 'F64');
 
-/** Copies rows [begin, end) of the source into working space. */
+/** Copies rows [begin, end) of the source into working space, row after row. */
 function copyIn(place: Workplace, source: ArraySource, begin: number, end: number): number {
   const { x, columns } = source;
   const bytes = (end - begin) * columns * x.BYTES_PER_ELEMENT;
   // The kernels take two columns a step: 16 bytes more than the rows must be readable.
   const at = place.scratch.at('source', bytes + 16);
+  if (source.layout === 'columns') {
+    transposeInto(place, at, source, begin, end);
+    return at;
+  }
   const from = new Uint8Array(x.buffer, x.byteOffset + begin * columns * x.BYTES_PER_ELEMENT, bytes);
   new Uint8Array(place.scratch.memory.buffer, at, bytes).set(from);
   return at;
+}
+
+/** Rows that are written before the next column is read: their lines stay in the cache. */
+const TRANSPOSED_ROWS = 64;
+
+function transposeInto(place: Workplace, at: number, { x, rows, columns }: ArraySource, begin: number, end: number): void {
+  const { buffer } = place.scratch.memory;
+  const length = (end - begin) * columns;
+  const out = x instanceof Float32Array ? new Float32Array(buffer, at, length) : new Float64Array(buffer, at, length);
+  for (let first = begin; first < end; first += TRANSPOSED_ROWS) {
+    const last = Math.min(end, first + TRANSPOSED_ROWS);
+    for (let j = 0; j < columns; j += 1) {
+      const from = j * rows;
+      let to = (first - begin) * columns + j;
+      for (let row = first; row < last; row += 1) {
+        out[to] = x[from + row] as number;
+        to += columns;
+      }
+    }
+  }
 }
 
 function momentsOf(source: ArraySource, block: number, split: Split): ArrayMoments | undefined {

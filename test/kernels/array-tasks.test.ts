@@ -17,6 +17,7 @@ const shape = fc.record({
   standardize: fc.boolean(),
   weighted: fc.boolean(),
   workers: fc.integer({ min: 1, max: 3 }),
+  byColumns: fc.boolean(),
 });
 
 function sourceOf(rows: number, columns: number, seed: number, single: boolean, weighted: boolean): ArraySource {
@@ -31,15 +32,24 @@ function sourceOf(rows: number, columns: number, seed: number, single: boolean, 
   };
 }
 
+/** The same values, column after column. */
+function transposed(source: ArraySource): ArraySource {
+  const { x, rows, columns } = source;
+  const values = x.map((_, i) => x[(i % rows) * columns + Math.floor(i / rows)] as number);
+  return { ...source, x: values, layout: 'columns' };
+}
+
 const bytes = (array: ArrayBufferView): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 
 test('all chunks, padding included, and the encoder', async () => {
   await fc.assert(
-    fc.asyncProperty(shape, async ({ rows, columns, seed, source, dtype, standardize, weighted, workers }) => {
+    fc.asyncProperty(shape, async ({ rows, columns, seed, source, dtype, standardize, weighted, workers, byColumns }) => {
       const given = sourceOf(rows, columns, seed, source === 'f32', weighted);
       const options = { dtype, seed, standardize, chunkRows: 16, validationFraction: rows < 20 ? 0 : 0.2 };
       const plain = await encodeArrays(given, options);
-      const fast = await encodeArrays(given, {
+      const other = byColumns ? transposed(given) : given;
+      expect((await encodeArrays(other, options)).encoder).toEqual(plain.encoder);
+      const fast = await encodeArrays(other, {
         ...options,
         workers: { count: workers, run: (tasks) => Promise.resolve(tasks.map(runArrayTaskFast)) },
       });
