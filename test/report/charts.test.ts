@@ -96,6 +96,10 @@ describe('loss curve', () => {
     expect(chart).toContain('<title>pass 3: 1.0e-2 of the gain to come</title>');
   });
 
+  it('holds where the gain is next to nothing', () => {
+    wellFormed(lossCurve({ points: [{ passes: 0, objective: 4.94e-16 }], nullLoss: 5e-324, best: 0 }) ?? '');
+  });
+
   it('is left out where nothing was to be gained', () => {
     expect(lossCurve({ points: [{ passes: 1, objective: 3 }], nullLoss: 3, best: 3 })).toBeUndefined();
     expect(lossCurve({ points: [], nullLoss: 3, best: 1 })).toBeUndefined();

@@ -20,6 +20,8 @@ const MOST_MARKERS = 40;
 const MOST_POINTS = 600;
 /** Below this, differences of losses are rounding. */
 const LEAST_PART = 1e-15;
+/** Above this, there was nothing to gain. */
+const MOST_PART = 1e15;
 
 /** How much of the possible gain is still to come after each pass, by powers of ten. Undefined when there is nothing to show. */
 export function lossCurve({ points, nullLoss, best }: LossCurve): string | undefined {
@@ -27,7 +29,7 @@ export function lossCurve({ points, nullLoss, best }: LossCurve): string | undef
   if (!(gain > 0)) return undefined;
   const known = points.flatMap(({ passes, objective }): [number, number][] => {
     const part = objective === null ? Number.NaN : (objective - best) / gain;
-    return part > 0 ? [[passes, Math.max(part, LEAST_PART)]] : [];
+    return part > 0 ? [[passes, Math.min(MOST_PART, Math.max(part, LEAST_PART))]] : [];
   });
   const step = Math.max(1, Math.ceil(known.length / MOST_POINTS));
   const shown = known.filter((_, i) => i % step === 0 || i === known.length - 1);
