@@ -9,3 +9,9 @@ export function badFrame(what: string, rank?: number): ParagradError {
 export function notAFrame(): ParagradError {
   return badFrame('these bytes are not a frame: something that is not paragrad is speaking');
 }
+
+/** Whole and undamaged, but of another version: so it is the program that is wrong, not the bytes. */
+export function otherVersion(theirs: number, own: number): ParagradError {
+  const text = `the other side speaks version ${theirs} of the protocol, this one version ${own}: install the same paragrad`;
+  return new ParagradError('PARAGRAD_HELLO', text);
+}

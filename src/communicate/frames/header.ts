@@ -1,5 +1,5 @@
 import { crc32c } from '../../crc32c.ts';
-import { badFrame, notAFrame } from './failures.ts';
+import { badFrame, notAFrame, otherVersion } from './failures.ts';
 
 /**
  * A frame: a header of 48 bytes, `metaBytes` of JSON, `bodyBytes` of raw bytes. Numbers are little-endian.
@@ -84,7 +84,7 @@ export function beginsFrame(bytes: Uint8Array, count: number): boolean {
 /**
  * Reads and checks a header.
  *
- * @throws PARAGRAD_FRAME when it is foreign, damaged, of another version, or larger than the limits
+ * @throws PARAGRAD_FRAME when it is foreign, damaged, or larger than the limits; PARAGRAD_HELLO when it is of another version
  */
 export function readHeader(bytes: Uint8Array, at: number, limits: FrameLimits): FrameHeader {
   const view = viewOf(bytes, at);
@@ -92,10 +92,7 @@ export function readHeader(bytes: Uint8Array, at: number, limits: FrameLimits): 
   if (view.getUint32(CRC_AT, true) !== crc32c(bytes.subarray(at, at + CRC_AT)))
     throw badFrame('the header of a frame does not match its checksum');
   const version = view.getUint16(4, true);
-  if (version !== PROTOCOL_VERSION)
-    throw badFrame(
-      `the other side speaks version ${version} of the protocol, this one version ${PROTOCOL_VERSION}: install the same paragrad`,
-    );
+  if (version !== PROTOCOL_VERSION) throw otherVersion(version, PROTOCOL_VERSION);
   const type = view.getUint8(6);
   if (type < TYPE.message || type > TYPE.refusal) throw badFrame(`a frame is of the unknown type ${type}`);
   const header: FrameHeader = {

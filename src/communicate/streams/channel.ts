@@ -46,7 +46,7 @@ export class StreamChannel implements Channel {
     this.#sendTimeoutMs = options.sendTimeoutMs ?? SEND_TIMEOUT_MS;
     wire.limits = MESSAGE_LIMITS;
     wire.socket.setKeepAlive(true, 10_000);
-    wire.listen({ frame: (frame) => this.#deliver(frame), end: (error) => this.#stop(this.#reason(error)) });
+    wire.listen({ frame: (frame) => this.#deliver(frame), end: (error) => this.#end(error) });
   }
 
   async send(header: Omit<MessageHeader, 'sequence'>, pieces: readonly Uint8Array[]): Promise<void> {
@@ -59,20 +59,27 @@ export class StreamChannel implements Channel {
     try {
       await this.#wire.write(head, pieces, this.#sendTimeoutMs, () => timedOut([this.peer], step, this.#sendTimeoutMs));
     } catch (error) {
-      if (error instanceof ParagradError) throw error;
+      if (error instanceof ParagradError) {
+        // Half of the message may be out, so this was the last one.
+        this.#stop(peerLost([this.peer], step));
+        throw error;
+      }
       throw this.#closing === undefined ? (this.#failure ?? peerLost([this.peer], step)) : closed(this.peer);
     }
   }
 
-  #reason(error: Error | undefined): ParagradError {
-    if (!(error instanceof ParagradError)) return peerLost([this.peer], 0);
-    return badFrame(error.message.replace(/^frame: /, ''), this.peer);
+  #end(error: Error | undefined): void {
+    if (!(error instanceof ParagradError)) {
+      this.#stop(peerLost([this.peer], 0));
+      return;
+    }
+    this.#stop(badFrame(error.message.replace(/^frame: /, ''), this.peer));
+    this.#wire.socket.destroy();
   }
 
   #deliver(frame: Frame): void {
     if (frame.type !== TYPE.message || frame.metaBytes > 0) {
-      this.#stop(badFrame('a greeting came where a message was due', this.peer));
-      this.#wire.socket.destroy();
+      this.#end(badFrame('a greeting came where a message was due'));
       return;
     }
     const { kind, generation, step, sequence, body } = frame;

@@ -123,6 +123,8 @@ class Reception {
     } catch (error) {
       const told = error instanceof ParagradError ? error : badFrame(`${whence(socket)}: ${(error as Error).message}`);
       this.#strangers.delete(name);
+      // Who does not speak like a rank learns nothing.
+      if (told.code === 'PARAGRAD_FRAME') socket.destroy();
       if (!socket.destroyed) await sendRefusal(wire, told, timeoutMs).catch(() => undefined);
       await wire.end(timeoutMs);
       this.#tell(socket, told);

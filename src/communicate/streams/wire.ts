@@ -61,14 +61,15 @@ export class Wire {
     this.#decoder.limits = limits;
   }
 
-  /** Bytes that came. A bad frame ends this connection. */
+  /** Bytes that came. After a bad frame nothing more is read, and who listens closes the connection. */
   feed(bytes: Uint8Array): void {
     if (this.#ended !== undefined) return;
     try {
       this.#decoder.push(bytes);
     } catch (error) {
+      const isHeard = this.#events !== undefined;
       this.#finish(error as Error);
-      this.socket.destroy();
+      if (!isHeard) this.socket.destroy();
     }
   }
 
