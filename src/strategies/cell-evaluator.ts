@@ -12,6 +12,7 @@ import type { Evaluator } from './evaluator.ts';
 import { GramCells } from './gram-cells.ts';
 import { foldScalars, type PassKernel, type Piece, passKernelOf } from './pass-kernels.ts';
 import { TotalsCells } from './totals-cells.ts';
+import type { Workplace } from './workplace.ts';
 
 export interface CellEvaluatorOptions {
   readonly store: DataStore;
@@ -34,12 +35,6 @@ const PIECE_BYTES = 512 * 1024;
 
 /** Trees whose vectors are kept for the next pass of the same length. */
 const MAX_TREES = 6;
-
-/** One segment of the data as this rank works on it. */
-export interface Workplace {
-  readonly kernels: Kernels;
-  readonly scratch: Scratch;
-}
 
 /**
  * The replicated evaluator: computes the sums of this rank's own cells (chunks × column blocks), moves them as tree nodes,

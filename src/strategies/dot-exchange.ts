@@ -3,7 +3,7 @@ import type { StoredSet } from '../data/store.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
 import type { Share } from '../partition/plan.ts';
 import { coverOf, leavesOf } from '../partition/tree.ts';
-import type { Workplace } from './cell-evaluator.ts';
+import type { Workplace } from './workplace.ts';
 
 /** Bytes of x, per rank, that are dotted before their partial dots are exchanged: still in cache when their updates come. */
 const BATCH_BYTES = 1024 * 1024;

@@ -5,9 +5,9 @@ import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, groupOfPanel, type Layo
 import type { Share } from '../partition/plan.ts';
 import { sampledPanels } from '../partition/sample.ts';
 import type { GramSums, Pass } from '../update/pass.ts';
-import type { Workplace } from './cell-evaluator.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { foldScalars } from './pass-kernels.ts';
+import type { Workplace } from './workplace.ts';
 
 type GramPass = Extract<Pass, { kind: 'gram' }>;
 

@@ -4,9 +4,9 @@ import { CACHE_LINE_BYTES, columnOfBlock, groupOfPanel, type Layout, panelRows, 
 import type { Share } from '../partition/plan.ts';
 import { sampledPanels } from '../partition/sample.ts';
 import type { PanelSample, TotalsSums } from '../update/pass.ts';
-import type { Workplace } from './cell-evaluator.ts';
 import type { ChunkTree } from './chunk-tree.ts';
 import { foldScalars } from './pass-kernels.ts';
+import type { Workplace } from './workplace.ts';
 
 const SCALARS = 3;
 
