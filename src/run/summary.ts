@@ -85,9 +85,14 @@ export function summaryOf(run: {
 /** What was left out of the rows, in words: nothing is dropped silently. */
 export function skipNotes({ counts, bad }: Pick<Encoded, 'counts' | 'bad'>): string[] {
   const notes = badNotes(bad);
-  if (counts.withoutTarget > 0) notes.push(`${counts.withoutTarget} rows were skipped: their target is missing`);
+  if (counts.withoutTarget > 0)
+    notes.push(
+      `${counts.withoutTarget} ${counts.withoutTarget === 1 ? 'row was' : 'rows were'} skipped: ${counts.withoutTarget === 1 ? 'its' : 'their'} target is missing`,
+    );
   if (counts.unseenCategories > 0)
-    notes.push(`${counts.unseenCategories} values in validation rows are categories that no training row has: they count as none`);
+    notes.push(
+      `${counts.unseenCategories} ${counts.unseenCategories === 1 ? 'value in validation rows is a category' : 'values in validation rows are categories'} that no training row has: counted as none`,
+    );
   return notes;
 }
 
