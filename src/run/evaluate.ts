@@ -1,5 +1,6 @@
 import { quote } from '../data/names.ts';
 import { labelOf, type TableSource } from '../data/source-files.ts';
+import { notFinite } from '../data/statistics.ts';
 import { ParagradError } from '../errors.ts';
 import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
 import { brierScore, type ErrorMeasures, errorMeasures, type ThresholdMeasures, thresholdMeasures } from './measures.ts';
@@ -38,7 +39,7 @@ export interface Evaluation extends PredictReport {
  * Measures a model on a file that has the target. Rows are encoded block by block; kept are three numbers a row.
  *
  * @param model a model, or its folder
- * @throws PARAGRAD_COLUMN when the file lacks the target; PARAGRAD_TARGET when no row has one; what predicting throws.
+ * @throws PARAGRAD_COLUMN when the file lacks the target; PARAGRAD_TARGET when no row has one; PARAGRAD_VALUE for an infinite one; what predicting throws.
  */
 export async function evaluate(model: FittedModel | string, file: TableSource, options: EvaluateOptions = {}): Promise<Evaluation> {
   const fitted = typeof model === 'string' ? await loadModel(model) : model;
@@ -90,6 +91,8 @@ async function collect({ blocks }: Predictions, source: string, target: string, 
   const parts: Known[] = [];
   for await (const block of blocks) {
     if (block.y === undefined) throw withoutTarget(source, target);
+    const infinite = block.y.findIndex((value) => value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY);
+    if (infinite >= 0) throw notFinite(source, block.firstRow + infinite, target, block.y[infinite] as number);
     parts.push(known(block, block.y));
     onRows?.(block.firstRow + block.rows);
   }

@@ -135,6 +135,12 @@ describe('evaluate', () => {
     expect(evaluation).toMatchObject({ rows: 4, skippedRows: 2, metrics: { rows: 2 } });
   });
 
+  it('refuses an infinite target', async () => {
+    const error = await failure(evaluate(linear, writeFile(folder, 'infinite.csv', 'a,b,zone,price\n1,1,x,2\n1,1,x,inf\n')));
+    expect(error).toMatchObject({ code: 'PARAGRAD_VALUE', place: { column: 'price' } });
+    expect(error.message).toContain('data row 2');
+  });
+
   it.each([
     ['a,b,zone\n1,1,x\n', 'PARAGRAD_COLUMN', 'has no column "sold"'],
     ['a,b,zone,sold\n1,1,x,perhaps\n', 'PARAGRAD_TARGET', '"no" or "yes"'],

@@ -19,19 +19,19 @@ export async function inspectCommand(source: TableSource, flags: InspectFlags, t
   // One path may be a folder; several are files.
   const path = typeof source === 'string' ? source : '';
   const { isDataset } = await import('../../data/dataset/read.ts');
-  if (path !== '' && (await isDataset(path))) return inspectDatasetCommand(path, flags, terminal);
+  const dataset = path !== '' && (await isDataset(path));
+  const model = !dataset && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const forModels = coefficients !== undefined ? '--coefficients' : report !== undefined ? '--report' : undefined;
+  if (forModels !== undefined && !model)
+    throw new ParagradError('PARAGRAD_OPTION', `${forModels} is for model folders, and ${labelOf(source)} is none`, {
+      place: { option: forModels },
+    });
+  if (dataset) return inspectDatasetCommand(path, flags, terminal);
   if (verify)
     throw new ParagradError('PARAGRAD_OPTION', `--verify is for dataset folders, and ${labelOf(source)} is none`, {
       place: { option: '--verify' },
     });
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
-    return inspectModelCommand(path, flags, terminal);
-  }
-  const forModels = coefficients !== undefined ? '--coefficients' : report !== undefined ? '--report' : undefined;
-  if (forModels !== undefined)
-    throw new ParagradError('PARAGRAD_OPTION', `${forModels} is for model folders, and ${labelOf(source)} is none`, {
-      place: { option: forModels },
-    });
+  if (model) return inspectModelCommand(path, flags, terminal);
   if (options.encoded !== undefined) checkFree(options.encoded, '--encoded', force);
   const progress = new LiveProgress(terminal);
   try {
