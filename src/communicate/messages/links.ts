@@ -8,6 +8,8 @@ export const KIND = { parts: 1, sums: 2, gather: 3, broadcast: 4, barrier: 5, re
 export type Kind = (typeof KIND)[keyof typeof KIND];
 const KIND_NAMES = ['nothing', 'allReduce', 'allReduce, sums', 'allGather', 'broadcast', 'barrier', 'allReduce, refused', 'failure'];
 
+const FAREWELL_MS = 1000;
+
 /** What one peer sent: a body, or why it refuses to go on with this operation. */
 export type Answer = { readonly body: Uint8Array } | { readonly refusal: ParagradError };
 
@@ -91,10 +93,19 @@ export class Links {
     return isRefusal ? { refusal: readError(message.body) } : { body: message.body };
   }
 
-  /** Tells the others why this rank gives up, so that they need not wait for their own deadline, and closes. */
+  /**
+   * Tells the others why this rank gives up, so that they need not wait for their own deadline, and closes. A peer that takes
+   * nothing, perhaps the reason for giving up, is not waited for.
+   */
   async fail(error: unknown, step: number): Promise<void> {
     const told = error instanceof ParagradError ? error : new ParagradError('PARAGRAD_INTERNAL', String(error));
-    await Promise.allSettled(this.peers.map((peer) => this.send(peer, KIND.failure, step, [errorBody(told)], 0)));
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, FAREWELL_MS);
+    });
+    const sent = Promise.allSettled(this.peers.map((peer) => this.send(peer, KIND.failure, step, [errorBody(told)], 0)));
+    await Promise.race([sent, enough]);
+    clearTimeout(timer);
     await this.close();
   }
 
