@@ -39,7 +39,8 @@ export interface Evaluation extends PredictReport {
  * Measures a model on a file that has the target. Rows are encoded block by block; kept are three numbers a row.
  *
  * @param model a model, or its folder
- * @throws PARAGRAD_COLUMN when the file lacks the target; PARAGRAD_TARGET when no row has one; PARAGRAD_VALUE for an infinite one; what predicting throws.
+ * @throws PARAGRAD_COLUMN when the file lacks the target; PARAGRAD_TARGET when no row has one; PARAGRAD_VALUE for
+ * an infinite one; what predicting throws.
  */
 export async function evaluate(model: FittedModel | string, file: TableSource, options: EvaluateOptions = {}): Promise<Evaluation> {
   const fitted = typeof model === 'string' ? await loadModel(model) : model;
