@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** At the depth of dist/cli/main.js, so that it finds the worker and package.json. */
@@ -43,6 +43,17 @@ async function end(child: ChildProcess): Promise<number | null> {
   return code;
 }
 
+/** What a process has open, where the system shows it (Linux). */
+function openFiles(pid: number | undefined): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** Never converges by itself. */
 const ENDLESS = ['--optimizer', 'gradient-descent', '--learning-rate', '1e-9', '--tolerance', '0', '--max-passes', '1e12'];
 
@@ -53,6 +64,25 @@ describe('the program', () => {
     expect(child.texts.err).toBe('');
     expect(child.texts.out).toMatch(/^Data\n[\s\S]*\nNext: paragrad predict model new\.csv\n$/);
   });
+
+  it.each([['to its end', []], ...(existsSync('/proc/self/fd') ? [['and is killed in the middle', ENDLESS] as const] : [])] as const)(
+    'reads standard input %s, and leaves nothing of it behind',
+    async (_what, flags) => {
+      const temporary = mkdtempSync(join(folder, 'tmp-'));
+      const { npm_lifecycle_event: _, ...env } = process.env;
+      const argv = [PROGRAM, 'train', '-', '--target', 'y', '--out', 'piped', '--force', '--checkpoint-every', '1h', ...flags];
+      const child = spawn(process.execPath, argv, { cwd: folder, env: { ...env, TMPDIR: temporary }, stdio: ['pipe', 'ignore', 'pipe'] });
+      child.stdin?.end(readFileSync(join(folder, 'data.csv')));
+      if (flags.length > 0) {
+        await vi.waitFor(() => expect(openFiles(child.pid).some((name) => name.includes('paragrad-stdin'))).toBe(true), {
+          timeout: 10_000,
+        });
+        child.kill('SIGKILL');
+      }
+      expect(await end(child)).toBe(flags.length > 0 ? null : 0);
+      expect(readdirSync(temporary).filter((name) => name.startsWith('paragrad-stdin'))).toEqual([]);
+    },
+  );
 
   it('is quiet when its reader has seen enough', async () => {
     const child = start('predict', 'model', 'data.csv');
