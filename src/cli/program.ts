@@ -19,6 +19,7 @@ export type PrepareFlags = Omit<PrepareOptions, 'out' | 'signal' | 'onEvent' | '
   readonly json?: boolean;
 };
 export interface PredictFlags {
+  readonly badRows?: 'error' | 'impute';
   readonly out?: string;
   readonly format?: 'csv' | 'jsonl' | 'parquet';
   readonly threshold?: number;
@@ -26,6 +27,7 @@ export interface PredictFlags {
   readonly json?: boolean;
 }
 export interface EvaluateFlags {
+  readonly badRows?: 'error' | 'impute';
   readonly threshold?: number;
   readonly json?: boolean;
 }
@@ -139,6 +141,8 @@ const POSITIVE = (): Option => option('--positive <label>', 'class whose probabi
 const MODEL = (): Option =>
   option('--model <auto|linear|logistic>', 'auto: logistic for a target of two classes, else linear (default auto)');
 const FORMAT = (): Option => option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)');
+const BAD_VALUES = (): Option =>
+  option('--bad-rows <error|impute>', 'what to do with a wrong value: end, or count it as missing (default error)');
 const THRESHOLD = (): Option =>
   option('--threshold <number>', 'probability above which a row is called positive (default 0.5)', parseNumber);
 const LOG_TARGET = (): Option => option('--log-target', 'train on the logarithm of the target; predictions are in its own units');
@@ -265,6 +269,7 @@ function addPredict(program: Command, handlers: Handlers): void {
     .argument('<model>', 'folder that train has saved')
     .argument('<file...>', 'files of the same kinds, with the columns that the model was trained on');
   predict.description('Predicts every row of a table: a number, or the probability of the positive class and the likelier label.');
+  group(predict, 'Data:', BAD_VALUES());
   group(predict, 'Classes:', THRESHOLD());
   group(
     predict,
@@ -292,6 +297,7 @@ function addEvaluate(program: Command, handlers: Handlers): void {
   evaluate.description(
     'Compares predictions with the target: errors of a number; of two classes log loss, AUC, the confusion matrix and what other thresholds would give.',
   );
+  group(evaluate, 'Data:', BAD_VALUES());
   group(evaluate, 'Classes:', THRESHOLD());
   group(evaluate, 'Output:', JSON_OPTION());
   evaluate.addHelpOption(HELP().helpGroup('Output:'));

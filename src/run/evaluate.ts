@@ -16,6 +16,7 @@ const THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 export interface EvaluateOptions {
   /** Two classes: probability above which a row counts as called positive. Default 0.5. */
   readonly threshold?: number | undefined;
+  readonly badRows?: 'error' | 'impute' | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRows?: ((rows: number) => void) | undefined;
 }
@@ -47,8 +48,8 @@ export async function evaluate(model: FittedModel | string, file: TableSource, o
   const source = labelOf(file);
   const threshold = checkThreshold(fitted, options.threshold);
   const { target } = fitted.record;
-  const { signal } = options;
-  const predictions = await predict(fitted, file, { target: true, ...(signal === undefined ? {} : { signal }) });
+  const { signal, badRows } = options;
+  const predictions = await predict(fitted, file, { target: true, ...(signal && { signal }), ...(badRows && { badRows }) });
   try {
     const known = await collect(predictions, source, target.name, options.onRows);
     const { report } = predictions;

@@ -14,6 +14,7 @@ export interface PredictFileOptions {
   readonly format?: 'csv' | 'jsonl' | 'parquet' | undefined;
   /** Two classes: probability above which a row gets the positive label. Default 0.5. */
   readonly threshold?: number | undefined;
+  readonly badRows?: 'error' | 'impute';
   readonly signal?: AbortSignal;
   readonly onRows?: (rows: number) => void;
 }
@@ -31,12 +32,12 @@ export interface PredictSummary extends PredictReport {
  * @throws PARAGRAD_MODEL_FOLDER …, what reading throws, PARAGRAD_OUT when `to` cannot be written.
  */
 export async function predictFile(modelFolder: string, source: TableSource, options: PredictFileOptions): Promise<PredictSummary> {
-  const { to, signal } = options;
+  const { to, signal, badRows } = options;
   const file = typeof to === 'string' ? to : undefined;
   const format = rowFormat(file, options.format);
   const model = await loadModel(modelFolder);
   const threshold = checkThreshold(model, options.threshold);
-  const predictions = await predict(model, source, signal === undefined ? {} : { signal });
+  const predictions = await predict(model, source, { ...(signal && { signal }), ...(badRows && { badRows }) });
   try {
     const parts = encoded(rowEncoder(format, columnsOf(model, predictions.report)), model, predictions.blocks, { ...options, threshold });
     await (typeof to === 'string' ? writeWhole(to, parts) : writeStream(to, parts));

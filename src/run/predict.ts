@@ -1,9 +1,11 @@
+import type { BadRows } from '../data/bad-rows.ts';
 import { encodeRows, expectedByModel, type RowEncoding } from '../data/encode-rows.ts';
 import { type Encoder, encodedWidth } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
 import type { TableSource } from '../data/source-files.ts';
 import { growSegment, newSegment } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
+import { ParagradError } from '../errors.ts';
 import type { FittedModel } from './model.ts';
 
 /** A run of predictions, in the order of the source's rows. Its arrays are reused: they hold until the next block. */
@@ -35,6 +37,8 @@ export interface PredictReport {
   readonly missingColumns: readonly string[];
   /** The other columns that the model uses and that have missing values, or categories that training did not have. */
   columns: readonly ColumnReport[];
+  /** With `badRows: 'impute'`: what counts as missing because it is wrong, and lines that are no rows. */
+  readonly bad?: BadRows;
 }
 
 export interface ColumnReport {
@@ -55,6 +59,8 @@ export interface Predictions {
 export interface PredictOptions {
   /** Read the target, too, and weights (`PredictionBlock.y`, `weight`). Default false. */
   readonly target?: boolean;
+  /** A wrong value in a column that the model uses: default 'error'; 'impute': it counts as missing. */
+  readonly badRows?: 'error' | 'impute';
   readonly signal?: AbortSignal;
 }
 
@@ -70,10 +76,22 @@ export async function predict(model: FittedModel, source: TableSource, options: 
   // Weights say how much a known target counts: nothing to a prediction.
   const weight = target === undefined ? undefined : rowColumns?.weight;
   const columns = { weight, offset: rowColumns?.offset, id: rowColumns?.id };
-  const table = await openTable(source, { expected: expectedByModel(encoder, target, columns), expectedId: columns.id });
+  const badRows = options.badRows ?? 'error';
+  if (badRows !== 'error' && badRows !== 'impute')
+    throw new ParagradError('PARAGRAD_OPTION', `--bad-rows must be error or impute here, not '${badRows}': every row is predicted`, {
+      place: { option: '--bad-rows' },
+    });
+  const table = await openTable(source, { badRows, expected: expectedByModel(encoder, target, columns), expectedId: columns.id });
   try {
     const encoding = encodeRows(table, encoder, { dtype: layout.dtype, target, columns, signal: options.signal });
-    const report: PredictReport = { rows: 0, unseenValues: 0, missingValues: 0, missingColumns: encoding.missingColumns, columns: [] };
+    const report: PredictReport = {
+      rows: 0,
+      unseenValues: 0,
+      missingValues: 0,
+      missingColumns: encoding.missingColumns,
+      columns: [],
+      ...(table.bad === undefined ? {} : { bad: table.bad }),
+    };
     return { report, blocks: blocksOf(model, encoding, report), close: () => table.close() };
   } catch (error) {
     table.close();

@@ -47,4 +47,18 @@ describe('columns of offsets and ids', () => {
     expect(report.missingColumns).toEqual(['key']);
     close();
   });
+
+  it('count wrong values as missing on demand, and say which', async () => {
+    const { model } = await train(file, options);
+    const wrong = writeFile(folder, 'wrong.csv', 'a,b,e,key\n1,many,3,k\n1,,3,k\n1,2,3,k\n');
+    await expect(predict(model, wrong)).rejects.toMatchObject({ code: 'PARAGRAD_VALUE', place: { line: 2, column: 'b' } });
+    const { blocks, report, close } = await predict(model, wrong, { badRows: 'impute' });
+    for await (const { z, rows: count } of blocks) expect([count, z[0]]).toEqual([3, z[1]]);
+    expect(report.bad).toMatchObject({
+      lines: 0,
+      columns: [{ column: 'b', values: 1 }],
+      examples: [{ line: 2, column: 'b', value: 'many' }],
+    });
+    close();
+  });
 });

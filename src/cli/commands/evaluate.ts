@@ -13,7 +13,8 @@ export async function evaluateCommand(model: string, file: TableSource, flags: E
   try {
     const { evaluate } = await import('../../run/evaluate.ts');
     const evaluation = await interruptible(
-      (signal) => evaluate(model, file, { threshold: flags.threshold, signal, onRows: (rows) => progress.rows(rows) }),
+      (signal) =>
+        evaluate(model, file, { threshold: flags.threshold, badRows: flags.badRows, signal, onRows: (rows) => progress.rows(rows) }),
       () => progress.note('interrupted'),
     );
     progress.end();

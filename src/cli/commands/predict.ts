@@ -39,7 +39,14 @@ async function predictRows(
   // Rows and a progress line on the same terminal would write over each other.
   if (out === undefined && terminal.out.isTerminal) progress.end();
   const onRows = (rows: number): void => (out === undefined && terminal.out.isTerminal ? undefined : progress.rows(rows));
-  const summary = await predictFile(model, file, { to: out ?? terminal.out.writable, format, threshold, signal, onRows });
+  const summary = await predictFile(model, file, {
+    to: out ?? terminal.out.writable,
+    format,
+    threshold,
+    signal,
+    onRows,
+    ...(flags.badRows && { badRows: flags.badRows }),
+  });
   progress.end();
   for (const remark of predictRemarks(summary)) progress.note(remark);
   if (out !== undefined) await terminal.out.write(flags.json === true ? json(summary) : `${predictResult(summary, terminal.out.style)}\n`);
@@ -63,7 +70,7 @@ async function predictJson(
   ]);
   const model = await loadModel(folder);
   const threshold = checkThreshold(model, flags.threshold);
-  const run = await predict(model, file, { signal });
+  const run = await predict(model, file, { signal, ...(flags.badRows && { badRows: flags.badRows }) });
   const predictions: number[] = [];
   const labels: string[] = [];
   try {

@@ -1,3 +1,4 @@
+import { badNotes } from '../../run/bad-notes.ts';
 import type { PredictReport } from '../../run/predict.ts';
 import { count } from './numbers.ts';
 import type { Style } from './style.ts';
@@ -18,7 +19,7 @@ export function predictRemarks(report: PredictReport): string[] {
       `${one ? 'column' : 'columns'} ${names.join(', ')}${more} ${one ? 'is' : 'are'} not in the file: taken as missing in every row`,
     );
   }
-  remarks.push(...columnRemarks(report));
+  remarks.push(...columnRemarks(report), ...badNotes(report.bad).map(clean));
   return remarks;
 }
 
