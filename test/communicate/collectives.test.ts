@@ -2,7 +2,8 @@ import { collectiveConformance } from './conformance.ts';
 import { loopbackHost, meshHost } from './message-hosts.ts';
 import { sharedHost } from './shared-host.ts';
 
-collectiveConformance('messages by loopback', () => Promise.resolve(loopbackHost));
+collectiveConformance('messages by loopback', () => Promise.resolve(loopbackHost()));
+collectiveConformance('client and server by loopback, 2 reducers', () => Promise.resolve(loopbackHost(2)));
 collectiveConformance('shared memory', sharedHost);
 collectiveConformance('messages by unix sockets', () => meshHost('unix'));
 collectiveConformance('messages by TCP with TLS', () => meshHost('tls'));

@@ -10,11 +10,25 @@ import { type Host, play } from './script.ts';
 export const NUMERICS = 1;
 
 /** All ranks in this thread, speaking by messages: channels[rank][peer] of each new group come from `connect`. */
-function messageHost(name: string, connect: (size: number) => Promise<(Channel | undefined)[][]>, end: () => Promise<void>): Host {
-  return {
-    name,
+function messageHost(
+  name: string,
+  connect: (size: number) => Promise<(Channel | undefined)[][]>,
+  end: () => Promise<void>,
+  reducers?: number,
+): Host {
+  const segmentsOf = (size: number): number => Math.min(size, reducers ?? 1);
+  const direct: Pick<Host, 'messagesOf' | 'bytesOf'> = {
     messagesOf: (size, isSmall) => (isSmall ? 1 : 2) * (size - 1),
     bytesOf: (size, isSmall, { parts, own, segment }) => (isSmall ? (size - 1) * parts : parts - own + (size - 1) * segment),
+  };
+  const served: Pick<Host, 'messagesOf' | 'bytesOf' | 'segmentsOf'> = {
+    segmentsOf,
+    messagesOf: (size, _, rank) => (rank < segmentsOf(size) ? segmentsOf(size) - 1 + size - 1 : segmentsOf(size)),
+    bytesOf: (size, _, { parts, own, segment }) => parts - own + (size - 1) * segment,
+  };
+  return {
+    name,
+    ...(reducers === undefined ? direct : served),
     async run(calls, options = {}) {
       const groups = options.groups ?? [calls.map((_, member) => member)];
       const collectives: (Collective | undefined)[][] = calls.map(() => []);
@@ -25,6 +39,7 @@ function messageHost(name: string, connect: (size: number) => Promise<(Channel |
             generation: options.generations?.[member] ?? 0,
             step: options.steps?.[member] ?? 0,
             timeoutMs: options.timeoutMs ?? 20_000,
+            ...(reducers === undefined ? {} : { algorithm: 'client-server', reducers: segmentsOf(members.length) }),
           });
       }
       const outcomes = await Promise.all(
@@ -43,11 +58,11 @@ function messageHost(name: string, connect: (size: number) => Promise<(Channel |
   };
 }
 
-export const loopbackHost: Host = messageHost(
-  'loopback',
-  (size) => Promise.resolve(createLoopbackChannels(size)),
-  () => Promise.resolve(),
-);
+/** `reducers`: client–server with so many of them, or as many as there are ranks. */
+export function loopbackHost(reducers?: number): Host {
+  const connect = (size: number): Promise<(Channel | undefined)[][]> => Promise.resolve(createLoopbackChannels(size));
+  return messageHost('loopback', connect, () => Promise.resolve(), reducers);
+}
 
 /** Ports for `size` ranks of one run. */
 async function openPorts(kind: 'unix' | 'tls', size: number): Promise<{ ports: MeshPort[]; end: () => Promise<void> }> {

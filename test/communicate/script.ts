@@ -79,8 +79,10 @@ export interface RunOptions {
 /** Where ranks live. */
 export interface Host {
   readonly name: string;
-  /** Messages of a warm all-reduce that is not cut into pieces, from each rank. */
-  messagesOf(size: number, isSmall: boolean): number;
+  /** Into how many segments a vector is cut, for ranks 0, 1, … to add one each; default: one for every rank. */
+  segmentsOf?(size: number): number;
+  /** Messages of a warm all-reduce that is not cut into pieces, from this rank. */
+  messagesOf(size: number, isSmall: boolean, rank: number): number;
   /** Bytes of values that a rank hands over in it: `parts` are its own, `own` those of its segment, `segment` the segment's length. */
   bytesOf(size: number, isSmall: boolean, bytes: { parts: number; own: number; segment: number }): number;
   /** Plays calls[member] on every member at the same time. */

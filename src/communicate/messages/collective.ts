@@ -1,12 +1,12 @@
-import { assert, ParagradError } from '../../errors.ts';
+import { assert } from '../../errors.ts';
 import type { Channel } from '../channel.ts';
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../collective.ts';
-import { brokenChannel, isSurvivable } from '../failures.ts';
-import { checkValues, FIELDS_PER_PART, type Geometry, GeometryBook } from '../geometry.ts';
-import { Reducer, sourcesFor } from '../reduce.ts';
-import { checkShapes, ScheduleCache, SMALL_BYTES, segmentBegin } from '../schedule.ts';
-import { bytesOf, cutParts, elementsOf, errorBody, partsBody, type ReceivedParts, readParts } from './body.ts';
-import { type Answer, KIND, Links } from './links.ts';
+import { isSurvivable } from '../failures.ts';
+import { directOf } from './direct.ts';
+import { bodyOf, KIND, Links } from './links.ts';
+import type { ReduceCall } from './reduction.ts';
+import { ringOf } from './ring.ts';
+import { servedOf } from './served.ts';
 
 export interface MessageOptions {
   readonly generation?: number;
@@ -14,27 +14,27 @@ export interface MessageOptions {
   readonly step?: number;
   /** Deadline of every single wait. */
   readonly timeoutMs?: number;
+  /** How an all-reduce is done (docs/algorithms.md), the same on all ranks; default: direct. */
+  readonly algorithm?: Algorithm;
+  /** Client–server: ranks 0 … reducers − 1 add, each a segment; default 1. */
+  readonly reducers?: number;
 }
+
+/** The bits of a sum are the same from direct and client-server, for every number of ranks. Those of a ring depend on it. */
+export type Algorithm = 'direct' | 'client-server' | 'ring';
 
 const TIMEOUT_MS = 120_000;
 
 /**
- * Collectives over channels, for P ranks.
- *
- * All-reduce, up to SMALL_BYTES: every rank sends its nodes to all and adds everything by itself. One latency, P − 1
- * messages and (P − 1) × its nodes' bytes from each rank. Above: direct reduce-scatter and all-gather: each rank adds one
- * segment of the vector; it sends every other rank the nodes of that one's segment, and then the sums of its own segment
- * to all. Two latencies, 2 (P − 1) messages, its nodes' bytes outside its segment + (P − 1) × its segment's bytes.
- * Broadcast: P − 1 messages from the root. All-gather and barrier: P − 1 from each rank.
+ * Collectives over channels, for P ranks. Of an all-reduce: direct.ts, served.ts, ring.ts. Broadcast: P − 1 messages from the
+ * root. All-gather and barrier: P − 1 from each rank.
  */
 class MessageCollective implements Collective {
   readonly rank: number;
   readonly size: number;
   readonly generation: number;
   readonly #links: Links;
-  readonly #books: readonly GeometryBook[];
-  readonly #schedules = new ScheduleCache();
-  readonly #reducer = new Reducer();
+  readonly #allReduce: (call: ReduceCall) => Promise<ControlWord>;
   #started: number;
   #step: number;
   #last: Promise<unknown> = Promise.resolve();
@@ -47,7 +47,10 @@ class MessageCollective implements Collective {
     this.#step = options.step ?? 0;
     this.#started = this.#step;
     this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS);
-    this.#books = channels.map(() => new GeometryBook());
+    const { algorithm = 'direct', reducers = 1 } = options;
+    assert(Number.isInteger(reducers) && reducers >= 1 && reducers <= this.size, 'number of reducers out of range');
+    const group = { rank, size: this.size, links: this.#links };
+    this.#allReduce = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
   }
 
   get step(): number {
@@ -55,7 +58,7 @@ class MessageCollective implements Collective {
   }
 
   allReduce<E extends Elements>(shape: ReduceShape, parts: readonly Part<E>[], into: E, control: ControlWord = 0): Promise<ControlWord> {
-    return this.#operation((step) => this.#reduce(step, shape, parts, into, control));
+    return this.#operation((step) => this.#allReduce({ step, shape, parts, into, control }));
   }
 
   allGather(bytes: Uint8Array): Promise<Uint8Array[]> {
@@ -115,103 +118,6 @@ class MessageCollective implements Collective {
     this.#last = done.catch(() => undefined);
     return done;
   }
-
-  async #reduce(
-    step: number,
-    shape: ReduceShape,
-    parts: readonly Part<Elements>[],
-    into: Elements,
-    control: ControlWord,
-  ): Promise<ControlWord> {
-    const { length } = shape;
-    const isSmall = length * into.BYTES_PER_ELEMENT <= SMALL_BYTES;
-    const beginOf = (rank: number): number => (isSmall ? 0 : segmentBegin(length, rank, this.size));
-    const endOf = (rank: number): number => (isSmall ? length : segmentBegin(length, rank + 1, this.size));
-    const cut = (rank: number): ReceivedParts => cutParts(shape, into.BYTES_PER_ELEMENT, parts, control, beginOf(rank), endOf(rank));
-    const received = await this.#exchangeParts(
-      step,
-      caught(() => checkValues(this.rank, shape, parts, into)),
-      cut,
-    );
-    // What was refused until here was refused by all; a tree of one segment is wrong for its owner only, who must tell.
-    const refusal = caught(() => this.#add(received, beginOf(this.rank), endOf(this.rank), into));
-    if (!isSmall) await this.#exchangeSums(step, length, into, refusal);
-    if (refusal !== undefined) throw refusal;
-    return (received[0] as ReceivedParts).control;
-  }
-
-  /** Sends every rank its cut of the parts, or all of them why there are none; returns what came, by rank. */
-  async #exchangeParts(step: number, refusal: ParagradError | undefined, cut: (rank: number) => ReceivedParts): Promise<ReceivedParts[]> {
-    const { peers } = this.#links;
-    const sent = peers.map((peer) => {
-      if (refusal !== undefined) return this.#links.send(peer, KIND.refusal, step, [errorBody(refusal)], 0);
-      const { pieces, valueBytes } = partsBody(cut(peer));
-      return this.#links.send(peer, KIND.parts, step, pieces, valueBytes);
-    });
-    const [answers] = await Promise.all([this.#links.receive(peers, KIND.parts, step), ...sent]);
-    if (refusal !== undefined) throw refusal;
-    const bodies = new Map(peers.map((peer) => [peer, bodyOf(answers, peer)]));
-    const received = Array.from({ length: this.size }, (_, rank) => {
-      const body = bodies.get(rank);
-      const read = body === undefined ? cut(rank) : readParts(body);
-      if (read === undefined) throw brokenChannel(rank, 'parts of an all-reduce are malformed');
-      return read;
-    });
-    checkShapes(received.map(({ geometry }) => geometry));
-    return received;
-  }
-
-  #add(received: readonly ReceivedParts[], begin: number, end: number, into: Elements): void {
-    const geometries = received.map(({ geometry }, rank) => (this.#books[rank] as GeometryBook).intern(geometry));
-    const schedule = this.#schedules.get(geometries, begin, end);
-    const sources = sourcesFor(schedule);
-    for (const [rank, { values }] of received.entries()) {
-      const { fields } = geometries[rank] as Geometry;
-      for (const [i, array] of values.entries()) {
-        const part = (schedule.firstPart[rank] as number) + i;
-        sources.arrays[part] = array;
-        sources.offsets[part] = -(fields[i * FIELDS_PER_PART + 2] as number);
-      }
-    }
-    this.#reducer.reduce(schedule, sources, begin, end, into, 0);
-  }
-
-  /** Brings the sums of every segment to every rank. @throws the refusal of the first rank that refused, or returns when it is this one's. */
-  async #exchangeSums(step: number, length: number, into: Elements, refusal: ParagradError | undefined): Promise<void> {
-    const beginOf = (rank: number): number => segmentBegin(length, rank, this.size);
-    const own = into.subarray(beginOf(this.rank), beginOf(this.rank + 1)) as Elements;
-    const { peers } = this.#links;
-    const sent =
-      refusal === undefined
-        ? this.#links.sendAll(KIND.sums, step, [bytesOf(own)], own.byteLength)
-        : this.#links.sendAll(KIND.refusal, step, [errorBody(refusal)], 0);
-    const [answers] = await Promise.all([this.#links.receive(peers, KIND.sums, step), sent]);
-    if (refusal !== undefined) return;
-    for (const [peer, body] of peers.map((p) => [p, bodyOf(answers, p)] as const)) {
-      const count = beginOf(peer + 1) - beginOf(peer);
-      const bytes = count * into.BYTES_PER_ELEMENT;
-      if (body.length !== bytes) throw brokenChannel(peer, `${body.length} bytes of sums came, not ${bytes}`);
-      into.set(elementsOf(body, 0, count, into.BYTES_PER_ELEMENT), beginOf(peer));
-    }
-  }
-}
-
-/** The PARAGRAD_TREE that `run` throws, if it does. */
-function caught(run: () => void): ParagradError | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (error instanceof ParagradError && isSurvivable(error)) return error;
-    throw error;
-  }
-}
-
-/** A peer's body. @throws its refusal */
-function bodyOf(answers: Map<number, Answer>, peer: number): Uint8Array {
-  const answer = answers.get(peer) as Answer;
-  if ('refusal' in answer) throw answer.refusal;
-  return answer.body;
 }
 
 /** Rank `rank`'s end of a group whose other ranks are reached by `channels`, by rank (undefined for itself). */

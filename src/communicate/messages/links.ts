@@ -4,9 +4,19 @@ import { brokenChannel, outOfStep, peerLost, timedOut } from '../failures.ts';
 import { errorBody, readError } from './body.ts';
 
 /** What a body is. */
-export const KIND = { parts: 1, sums: 2, gather: 3, broadcast: 4, barrier: 5, refusal: 6, failure: 7 } as const;
+export const KIND = { parts: 1, sums: 2, gather: 3, broadcast: 4, barrier: 5, refusal: 6, failure: 7, ring: 8 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
-const KIND_NAMES = ['nothing', 'allReduce', 'allReduce, sums', 'allGather', 'broadcast', 'barrier', 'allReduce, refused', 'failure'];
+const KIND_NAMES = [
+  'nothing',
+  'allReduce',
+  'allReduce, sums',
+  'allGather',
+  'broadcast',
+  'barrier',
+  'allReduce, refused',
+  'failure',
+  'allReduce, ring',
+];
 
 const FAREWELL_MS = 1000;
 
@@ -83,7 +93,7 @@ export class Links {
     if (message.sequence !== expected) throw brokenChannel(peer, `message ${message.sequence} came where ${expected} was due`);
     this.#expected[peer] = expected + 1;
     if (message.kind === KIND.failure) throw readError(message.body);
-    const refusable = kind === KIND.parts || kind === KIND.sums;
+    const refusable = kind === KIND.parts || kind === KIND.sums || kind === KIND.ring;
     const isRefusal = refusable && message.kind === KIND.refusal;
     if (message.generation !== this.#generation || message.step !== step || (message.kind !== kind && !isRefusal)) {
       const say = (k: number): string => KIND_NAMES[k] ?? `kind ${k}`;
@@ -112,4 +122,11 @@ export class Links {
   async close(): Promise<void> {
     await Promise.all(this.#channels.map(async (channel) => channel?.close()));
   }
+}
+
+/** A peer's body. @throws its refusal */
+export function bodyOf(answers: Map<number, Answer>, peer: number): Uint8Array {
+  const answer = answers.get(peer) as Answer;
+  if ('refusal' in answer) throw answer.refusal;
+  return answer.body;
 }

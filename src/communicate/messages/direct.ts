@@ -1,0 +1,56 @@
+import type { ParagradError } from '../../errors.ts';
+import type { ControlWord, Elements } from '../collective.ts';
+import { brokenChannel } from '../failures.ts';
+import { checkValues } from '../geometry.ts';
+import { SMALL_BYTES, segmentBegin } from '../schedule.ts';
+import { bytesOf, elementsOf, errorBody, type ReceivedParts } from './body.ts';
+import { bodyOf, KIND } from './links.ts';
+import { caught, cutOf, type Group, type ReduceCall, receivedParts, sendParts, TreeAdder } from './reduction.ts';
+
+/**
+ * All-reduce between peers. Up to SMALL_BYTES: every rank sends its nodes to all and adds everything by itself: one latency.
+ * Above: direct reduce-scatter and all-gather: each rank adds one segment of the vector; it sends every other rank the nodes
+ * of that one's segment, and then the sums of its own segment to all: two latencies.
+ */
+export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWord> {
+  const adder = new TreeAdder(group.size);
+  const { rank, size, links } = group;
+  return async (call) => {
+    const { step, shape, parts, into } = call;
+    const { length } = shape;
+    const isSmall = length * into.BYTES_PER_ELEMENT <= SMALL_BYTES;
+    const beginOf = (r: number): number => (isSmall ? 0 : segmentBegin(length, r, size));
+    const endOf = (r: number): number => (isSmall ? length : segmentBegin(length, r + 1, size));
+    const refused = caught(() => checkValues(rank, shape, parts, into));
+    const cut = (r: number): ReceivedParts => cutOf(call, beginOf(r), endOf(r));
+    const sent = links.peers.map((peer) => sendParts(links, peer, step, refused ?? cut(peer)));
+    const [answers] = await Promise.all([links.receive(links.peers, KIND.parts, step), ...sent]);
+    if (refused !== undefined) throw refused;
+    const received = receivedParts(group, answers, cut(rank));
+    // What was refused until here was refused by all; a tree of one segment is wrong for its owner only, who must tell.
+    const refusal = caught(() => adder.add(received, beginOf(rank), endOf(rank), into));
+    if (!isSmall) await exchangeSums(group, call, refusal);
+    if (refusal !== undefined) throw refusal;
+    return (received[0] as ReceivedParts).control;
+  };
+}
+
+/** Brings the sums of every segment to every rank. @throws the refusal of the first rank that refused, or returns when it is this one's. */
+async function exchangeSums({ rank, size, links }: Group, call: ReduceCall, refusal: ParagradError | undefined): Promise<void> {
+  const { step, shape, into } = call;
+  const beginOf = (r: number): number => segmentBegin(shape.length, r, size);
+  const own = into.subarray(beginOf(rank), beginOf(rank + 1)) as Elements;
+  const { peers } = links;
+  const sent =
+    refusal === undefined
+      ? links.sendAll(KIND.sums, step, [bytesOf(own)], own.byteLength)
+      : links.sendAll(KIND.refusal, step, [errorBody(refusal)], 0);
+  const [answers] = await Promise.all([links.receive(peers, KIND.sums, step), sent]);
+  if (refusal !== undefined) return;
+  for (const [peer, body] of peers.map((p) => [p, bodyOf(answers, p)] as const)) {
+    const count = beginOf(peer + 1) - beginOf(peer);
+    const bytes = count * into.BYTES_PER_ELEMENT;
+    if (body.length !== bytes) throw brokenChannel(peer, `${body.length} bytes of sums came, not ${bytes}`);
+    into.set(elementsOf(body, 0, count, into.BYTES_PER_ELEMENT), beginOf(peer));
+  }
+}

@@ -1,0 +1,87 @@
+import { ParagradError } from '../../errors.ts';
+import type { ControlWord, Elements, Part, ReduceShape } from '../collective.ts';
+import { brokenChannel, isSurvivable } from '../failures.ts';
+import { FIELDS_PER_PART, type Geometry, GeometryBook } from '../geometry.ts';
+import { Reducer, sourcesFor } from '../reduce.ts';
+import { checkShapes, ScheduleCache } from '../schedule.ts';
+import { cutParts, errorBody, partsBody, type ReceivedParts, readParts } from './body.ts';
+import { type Answer, bodyOf, KIND, type Links } from './links.ts';
+
+/** What all-reduces over messages have in common. */
+
+export interface ReduceCall {
+  readonly step: number;
+  readonly shape: ReduceShape;
+  readonly parts: readonly Part<Elements>[];
+  readonly into: Elements;
+  readonly control: ControlWord;
+}
+
+export interface Group {
+  readonly rank: number;
+  readonly size: number;
+  readonly links: Links;
+}
+
+/** A rank's parts, cut to the elements [begin, end). */
+export function cutOf({ shape, into, parts, control }: ReduceCall, begin: number, end: number): ReceivedParts {
+  return cutParts(shape, into.BYTES_PER_ELEMENT, parts, control, begin, end);
+}
+
+/** Sends a peer this rank's parts, or why there are none. */
+export function sendParts(links: Links, peer: number, step: number, parts: ReceivedParts | ParagradError): Promise<void> {
+  if (parts instanceof ParagradError) return links.send(peer, KIND.refusal, step, [errorBody(parts)], 0);
+  const { pieces, valueBytes } = partsBody(parts);
+  return links.send(peer, KIND.parts, step, pieces, valueBytes);
+}
+
+/** The parts of all ranks, by rank, that came as answers or are the own ones. @throws a refusal; PARAGRAD_TREE, PARAGRAD_CHANNEL */
+export function receivedParts({ size, links }: Group, answers: Map<number, Answer>, own: ReceivedParts): ReceivedParts[] {
+  const bodies = new Map(links.peers.map((peer) => [peer, bodyOf(answers, peer)]));
+  const received = Array.from({ length: size }, (_, rank) => {
+    const body = bodies.get(rank);
+    const read = body === undefined ? own : readParts(body);
+    if (read === undefined) throw brokenChannel(rank, 'parts of an all-reduce are malformed');
+    return read;
+  });
+  checkShapes(received.map(({ geometry }) => geometry));
+  return received;
+}
+
+/** Adds the parts of all ranks in tree order; remembers in which order, and where values lie. */
+export class TreeAdder {
+  readonly #books: readonly GeometryBook[];
+  readonly #schedules = new ScheduleCache();
+  readonly #reducer = new Reducer();
+
+  constructor(size: number) {
+    this.#books = Array.from({ length: size }, () => new GeometryBook());
+  }
+
+  /** The elements [begin, end) of the sum, into their place. @throws PARAGRAD_TREE */
+  add(received: readonly ReceivedParts[], begin: number, end: number, into: Elements): void {
+    const geometries = received.map(({ geometry }, rank) => (this.#books[rank] as GeometryBook).intern(geometry));
+    const schedule = this.#schedules.get(geometries, begin, end);
+    const sources = sourcesFor(schedule);
+    for (const [rank, { values }] of received.entries()) {
+      const { fields } = geometries[rank] as Geometry;
+      for (const [i, array] of values.entries()) {
+        const part = (schedule.firstPart[rank] as number) + i;
+        sources.arrays[part] = array;
+        sources.offsets[part] = -(fields[i * FIELDS_PER_PART + 2] as number);
+      }
+    }
+    this.#reducer.reduce(schedule, sources, begin, end, into, 0);
+  }
+}
+
+/** The PARAGRAD_TREE that `run` throws, if it does. */
+export function caught(run: () => void): ParagradError | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ParagradError && isSurvivable(error)) return error;
+    throw error;
+  }
+}

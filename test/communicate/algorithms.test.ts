@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import type { Collective, ControlWord, Elements, Traffic } from '../../src/communicate/collective.ts';
+import { createLoopbackChannels } from '../../src/communicate/loopback/channel.ts';
+import { type Algorithm, createMessageCollective, type MessageOptions } from '../../src/communicate/messages/collective.ts';
+import { type Case, evenBorders, newElements, partsOf, totalOf } from './trees.ts';
+
+/** The formulas of docs/algorithms.md, counted exactly. One node from each rank: P leaves. */
+
+const SIZES = [1, 2, 3, 4, 5, 8] as const;
+const LENGTHS = [0, 1, 7, 512, 513, 1000] as const;
+
+function rows(size: number, length: number, width: 4 | 8 = 8): Case {
+  return { length, leaves: size, width, leafBorders: evenBorders(size, size), elementBorders: [0, length], missing: new Set(), seed: 3 };
+}
+
+interface Came {
+  readonly sums: Elements;
+  readonly control: ControlWord;
+  readonly traffic: Traffic;
+}
+
+async function reduce(c: Case, options: MessageOptions): Promise<Came[]> {
+  const parts = partsOf(c);
+  const group = createLoopbackChannels(parts.length).map((channels, rank) =>
+    createMessageCollective(rank, channels, { timeoutMs: 5000, ...options }),
+  );
+  const came = await Promise.all(
+    group.map(async (collective, rank): Promise<Came> => {
+      const sums = newElements(c.width, c.length);
+      const control = await collective.allReduce<Elements>(
+        { length: c.length, leaves: c.leaves },
+        parts[rank] ?? [],
+        sums,
+        rank === 0 ? 2 : 0,
+      );
+      return { sums, control, traffic: collective.traffic() };
+    }),
+  );
+  await Promise.all(group.map((collective) => collective.close()));
+  return came;
+}
+
+const totals = (came: readonly Came[]): [messages: number, bytes: number] => [
+  came.reduce((sum, { traffic }) => sum + traffic.messagesSent, 0),
+  came.reduce((sum, { traffic }) => sum + traffic.bytesSent, 0),
+];
+
+describe.each(SIZES)('%d ranks', (P) => {
+  test.each(LENGTHS)('vectors of %d elements: messages and bytes of all ranks', async (length) => {
+    for (const width of [4, 8] as const) {
+      const N = length * width;
+      const isSmall = N <= 4096;
+      const c = rows(P, length, width);
+      const direct = await reduce(c, {});
+      expect(totals(direct)).toEqual(isSmall ? [P * (P - 1), P * (P - 1) * N] : [2 * P * (P - 1), 2 * (P - 1) * N]);
+      for (let R = 1; R <= P; R += 1) {
+        const served = await reduce(c, { algorithm: 'client-server', reducers: R });
+        expect(totals(served)).toEqual([2 * R * (P - 1), 2 * (P - 1) * N]);
+        for (const { sums, control } of served) expect([sums, control]).toEqual([totalOf(c), 2]);
+      }
+      const ring = await reduce(c, { algorithm: 'ring' });
+      expect(totals(ring)).toEqual([2 * P * (P - 1), 2 * (P - 1) * N]);
+      const segment = (r: number): number => (Math.floor((length * ((r % P) + 1)) / P) - Math.floor((length * (r % P)) / P)) * width;
+      for (const [rank, { control, traffic }] of ring.entries()) {
+        expect([control, traffic.messagesSent]).toEqual([2, 2 * (P - 1)]);
+        expect(traffic.bytesSent).toBe(P === 1 ? 0 : 2 * N - segment(rank + 1) - segment(rank + 2));
+      }
+    }
+  });
+
+  test('broadcast, all-gather and barrier: messages and bytes of all ranks', async () => {
+    const bytes = new Uint8Array(1000);
+    const count = async (run: (collective: Collective) => Promise<unknown>): Promise<unknown> => {
+      const group = createLoopbackChannels(P).map((channels, rank) => createMessageCollective(rank, channels));
+      await Promise.all(group.map(run));
+      const sent = group.map((collective) => collective.traffic());
+      return [sent.reduce((sum, t) => sum + t.messagesSent, 0), sent.reduce((sum, t) => sum + t.bytesSent, 0)];
+    };
+    expect(await count((collective) => collective.broadcast(bytes, P - 1))).toEqual([P - 1, (P - 1) * 1000]);
+    expect(await count((collective) => collective.allGather(bytes))).toEqual([P * (P - 1), P * (P - 1) * 1000]);
+    expect(await count((collective) => collective.barrier())).toEqual([P * (P - 1), 0]);
+  });
+
+  test('a ring: the sum in the order of the ring, the same bits on all ranks', async () => {
+    const c = rows(P, 1000);
+    const leaves = partsOf(c).map(([part]) => part?.values as Elements);
+    const segmentOf = (element: number): number => [...Array(P).keys()].findIndex((r) => element < Math.floor((1000 * (r + 1)) / P));
+    const expected = Float64Array.from({ length: 1000 }, (_, element) => {
+      const first = segmentOf(element);
+      let sum = (leaves[first]?.[element] as number) + 0;
+      for (let i = 1; i < P; i += 1) sum += leaves[(first + i) % P]?.[element] as number;
+      return sum;
+    });
+    for (const { sums } of await reduce(c, { algorithm: 'ring' })) expect(sums).toEqual(expected);
+  });
+});
+
+test('a ring of another size has other bits, all others have the same', async () => {
+  const of = async (algorithm: Algorithm, P: number): Promise<string> => {
+    const c: Case = { ...rows(P, 1000), leaves: 12, leafBorders: evenBorders(12, P) };
+    const [first] = (await reduce(c, { algorithm })) as [Came];
+    return Buffer.from(first.sums.buffer).toString('hex');
+  };
+  expect(await of('ring', 2)).not.toBe(await of('ring', 3));
+  const expected = await of('direct', 1);
+  for (const P of [2, 3, 4]) for (const algorithm of ['direct', 'client-server'] as const) expect(await of(algorithm, P)).toBe(expected);
+});
+
+describe.each([{ algorithm: 'ring' }, { algorithm: 'client-server', reducers: 1 }] as const)('$algorithm', (options) => {
+  const shape = { length: 10, leaves: 3 };
+  const values = new Float64Array(10).fill(1);
+  const part = (rank: number) => ({ node: { level: 0, index: rank }, begin: 0, end: 10, values });
+  const group = () =>
+    createLoopbackChannels(3).map((channels, rank) => createMessageCollective(rank, channels, { timeoutMs: 5000, ...options }));
+
+  test.each([0, 1, 2])('what rank %d does wrong is refused by all, and the group goes on', async (bad) => {
+    const collectives = group();
+    const wrong = [
+      { shape, parts: [{ ...part(bad), values: values.subarray(1) }] },
+      { shape: { length: 10, leaves: 4 }, parts: [part(bad)] },
+      { shape, parts: [part(7)] },
+    ];
+    for (const call of wrong) {
+      const outcomes = await Promise.allSettled(
+        collectives.map((collective, rank) => {
+          const { shape: s, parts } = rank === bad ? call : { shape, parts: [part(rank)] };
+          return collective.allReduce(s, parts, new Float64Array(10));
+        }),
+      );
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'PARAGRAD_TREE' } });
+    }
+    const sums = await Promise.all(
+      collectives.map(async (collective, rank) => {
+        const into = new Float64Array(10);
+        await collective.allReduce(shape, [part(rank)], into);
+        return into;
+      }),
+    );
+    for (const sum of sums) expect(sum).toEqual(new Float64Array(10).fill(3));
+  });
+
+  test('a rank that ends is missed by all', async () => {
+    const collectives = group();
+    await collectives[1]?.close();
+    const outcomes = await Promise.allSettled(
+      collectives.map((collective, rank) => collective.allReduce(shape, [part(rank)], new Float64Array(10))),
+    );
+    for (const rank of [0, 2]) expect(outcomes[rank]).toMatchObject({ reason: { code: 'PARAGRAD_PEER_LOST', place: { rank: 1 } } });
+  });
+});
