@@ -19,7 +19,7 @@ type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'checkpoint' | 'failed' }
 /** A request that a thread has not answered yet. */
 interface Pending {
   readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: ParagradError) => void;
+  readonly reject: (error: unknown) => void;
   readonly hooks: EngineHooks;
 }
 
@@ -47,18 +47,22 @@ class Thread {
   }
 
   #hear(message: WorkerMessage): void {
-    if (message.kind === 'steps') {
-      this.#pending?.hooks.onSteps?.(message.steps);
-      return;
-    }
-    if (message.kind === 'checkpoint') {
-      this.#pending?.hooks.onCheckpoint?.(message.checkpoint);
-      return;
-    }
+    if (message.kind === 'steps') return this.#tell((hooks) => hooks.onSteps?.(message.steps));
+    if (message.kind === 'checkpoint') return this.#tell((hooks) => hooks.onCheckpoint?.(message.checkpoint));
     const pending = this.#pending;
     this.#pending = undefined;
     if (message.kind !== 'failed') pending?.resolve(message);
     else pending?.reject(ParagradError.from({ ...message.error, place: { ...message.error.place, rank: this.rank } }));
+  }
+
+  /** A hook that throws ends the request with its error: thrown from here, nobody could catch it. */
+  #tell(call: (hooks: EngineHooks) => void): void {
+    try {
+      if (this.#pending !== undefined) call(this.#pending.hooks);
+    } catch (error) {
+      this.#pending?.reject(error);
+      this.#pending = undefined;
+    }
   }
 
   #lose(how: string, cause?: unknown): void {

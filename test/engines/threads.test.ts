@@ -85,3 +85,14 @@ test('an abort ends all ranks with a result, and the main thread hears of progre
   expect(outcome.reason).toBe('aborted');
   expect(heard).toBeGreaterThan(0);
 });
+
+test.each([inline, threads] as const)('$name: a hook that throws ends the run with its error', async (engine) => {
+  const session = engine.open(3);
+  const mine = new Error('mine');
+  const throws = (): void => {
+    throw mine;
+  };
+  await expect(session.train(endless(3, 'rows'), { onSteps: throws })).rejects.toBe(mine);
+  await expect(session.train({ ...endless(3, 'rows'), checkpointEveryMs: 0 }, { onCheckpoint: throws })).rejects.toBe(mine);
+  await session.close();
+});
