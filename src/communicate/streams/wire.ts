@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { FrameDecoder } from '../frames/decoder.ts';
 import { badFrame } from '../frames/failures.ts';
 import type { Frame } from '../frames/frame.ts';
@@ -8,6 +9,11 @@ import type { FrameLimits } from '../frames/header.ts';
 const SMALL_BYTES = 64 * 1024;
 /** Small frames that wait for the system; beyond, `write` waits too. */
 const WAITING_BYTES = 1024 * 1024;
+/**
+ * Large bodies are encrypted in slices: Node.js would copy all that waits into one piece, and again into its encrypted form,
+ * before the first byte goes out.
+ */
+const TLS_SLICE_BYTES = 256 * 1024;
 /** Frames that may come while a greeting is not answered: more are a flood. */
 const EARLY_FRAMES = 4;
 /** The read buffer of the side that connects. */
@@ -28,6 +34,7 @@ export class Wire {
   #ended: { readonly error: Error | undefined } | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  #sliceBytes = Number.POSITIVE_INFINITY;
   /** Whom to tell when a write is not done; each forgets itself. */
   readonly #waiting = new Set<(error?: Error) => void>();
 
@@ -39,6 +46,10 @@ export class Wire {
       else if (this.#early.length < EARLY_FRAMES || this.#decoder.limits.bodyBytes > 0) this.#early.push(frame);
       else throw badFrame('frames came before the greeting was answered');
     });
+    if (socket instanceof TLSSocket) {
+      this.#sliceBytes = TLS_SLICE_BYTES;
+      Object.assign(socket, { _writev: null });
+    }
     if (reads) socket.on('data', (bytes: Buffer) => this.feed(bytes));
     socket.setNoDelay(true);
     socket.on('end', () => this.#finish(undefined));
@@ -97,8 +108,13 @@ export class Wire {
     return this.#waitFor(timeoutMs, late, (done) => {
       this.socket.cork();
       this.socket.write(head);
-      const last = pieces.findLastIndex((piece) => piece.length > 0);
-      for (const [i, piece] of pieces.entries()) if (piece.length > 0) this.socket.write(piece, i === last ? done : undefined);
+      let left = bytes - head.length;
+      for (const piece of pieces)
+        for (let at = 0; at < piece.length; at += this.#sliceBytes) {
+          const slice = piece.subarray(at, at + this.#sliceBytes);
+          left -= slice.length;
+          this.socket.write(slice, left === 0 ? done : undefined);
+        }
       this.socket.uncork();
     });
   }
