@@ -47,8 +47,10 @@ class Thread {
   }
 
   #hear(message: WorkerMessage): void {
-    if (message.kind === 'steps') return this.#tell((hooks) => hooks.onSteps?.(message.steps));
-    if (message.kind === 'checkpoint') return this.#tell((hooks) => hooks.onCheckpoint?.(message.checkpoint));
+    if (message.kind === 'steps' || message.kind === 'checkpoint') {
+      this.#tell(message);
+      return;
+    }
     const pending = this.#pending;
     this.#pending = undefined;
     if (message.kind !== 'failed') pending?.resolve(message);
@@ -56,9 +58,11 @@ class Thread {
   }
 
   /** A hook that throws ends the request with its error: thrown from here, nobody could catch it. */
-  #tell(call: (hooks: EngineHooks) => void): void {
+  #tell(message: Extract<WorkerMessage, { kind: 'steps' | 'checkpoint' }>): void {
+    const hooks = this.#pending?.hooks;
     try {
-      if (this.#pending !== undefined) call(this.#pending.hooks);
+      if (message.kind === 'steps') hooks?.onSteps?.(message.steps);
+      else hooks?.onCheckpoint?.(message.checkpoint);
     } catch (error) {
       this.#pending?.reject(error);
       this.#pending = undefined;
