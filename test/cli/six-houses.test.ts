@@ -78,7 +78,7 @@ describe('six houses and two workers', () => {
       text.slice(text.indexOf(`\n${title}  `), text.indexOf('\n\n', text.indexOf(`\n${title}  `))).trim();
     expect(section('First step')).toBe(
       `
-First step  every worker adds up its own rows, then the parts are added
+First step  every worker adds up its own rows and columns, then the parts are added
   derivative by  worker 0  worker 1       sum  gradient
   intercept      -14.75        ·     -14.75    -2.45833
   area           -13.2188      ·     -13.2188  -2.20313

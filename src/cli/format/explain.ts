@@ -109,7 +109,9 @@ export function firstStepSection(step: FirstStep, names: readonly string[], styl
     ...(rest > 0 ? [style.dim(`  and ${plural(rest, 'column')} with smaller sums`)] : []),
     `  gradient = sum ÷ ${short(step.divisor, 8)} + ${short(step.l2, 6)} · weight${style.dim('   (rows in training; l2, not for the intercept)')}`,
   ];
-  return section('First step', 'every worker adds up its own rows, then the parts are added', lines, style);
+  // Each worker of a grid, or with all rows, has some of the columns only.
+  const all = step.partials.every(({ columnBegin, columnEnd }) => columnEnd - columnBegin === step.sum.columns.length);
+  return section('First step', `every worker adds up its own rows${all ? '' : ' and columns'}, then the parts are added`, lines, style);
 }
 
 /** w ← w − rate · gradient with the numbers, for gradient descent at a given rate; else how to see it. */

@@ -87,7 +87,7 @@ function measuresOf(summary: RunSummary): string[][] {
 /** Fit measures on the validation rows, and what training did to the loss. */
 export function resultSection(summary: RunSummary, style: Style): string[] {
   const { validation, loss, nullLoss } = summary;
-  const gain = nullLoss > 0 ? `${percent((loss - nullLoss) / nullLoss)}` : '';
+  const gain = nullLoss > 0 ? signed(percent((loss - nullLoss) / nullLoss)) : '';
   const rows = [
     ...measuresOf(summary),
     ['loss', significant(loss), `in training, penalty included${gain === '' ? '' : ` (${gain})`}`],
