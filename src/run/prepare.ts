@@ -107,12 +107,14 @@ async function write(
 async function writeTable(source: TableSource, options: ResolvedOptions, settings: Settings, start: Start): Promise<Made> {
   const { memoryBytes } = settings;
   const encoding = tableOptions(options, settings);
+  const began = performance.now();
   const table = await openTable(source, { ...encoding, memoryBytes, threads: options.workers });
+  const opened = (performance.now() - began) / 1000;
   try {
     checkBudget(table.columns.length, memoryBytes);
     const { encodeInto, layouts, offsets, ...fitted } = await fitTable(table, encoding);
     const { seconds, ...written } = await encodeInto(start(layouts, { weight: fitted.weighted, offset: offsets }));
-    return { facts: { ...fitted, ...written }, layouts, offsets, seconds };
+    return { facts: { ...fitted, ...written }, layouts, offsets, seconds: { ...seconds, read: opened + seconds.read } };
   } finally {
     table.close();
   }
