@@ -6,6 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { type CollectiveFigure, measureCollectives } from './collectives.ts';
 import { benchFiles, type FileRow } from './files.ts';
 import { benchKernels, type KernelRow, readLimit } from './kernels.ts';
+import { measureMessages } from './messages.ts';
 import { benchPasses, type PassRow } from './passes.ts';
 import { benchTraining, type TrainingRow } from './training.ts';
 
@@ -88,9 +89,9 @@ async function main(parts: readonly string[]): Promise<void> {
     );
   }
   if (parts.includes('collectives')) {
-    results.collectives = await measureCollectives();
+    results.collectives = [...(await measureCollectives()), ...(await measureMessages())];
     table(
-      'shared memory, 2 threads',
+      'collectives, 2 threads',
       ['operation', 'f64', 'median µs', '95 % µs'],
       results.collectives.map((row) => [row.operation, String(row.length), number(row.medianUs), number(row.p95Us)]),
     );
