@@ -10,6 +10,7 @@ export interface Orders {
   readonly size: number;
   /** Of its own port, before it is open. */
   readonly address: Address;
+  readonly timeoutMs: number;
 }
 
 const { RUN_KEY, ...rest } = process.env;
@@ -17,12 +18,13 @@ process.env = rest;
 const next = <T>(): Promise<T> => new Promise((resolve) => process.once('message', (message) => resolve(message as T)));
 const say = (message: unknown): void => void process.send?.(message);
 
-const { kind, rank, size, address } = await next<Orders>();
+const { kind, rank, size, address, timeoutMs } = await next<Orders>();
 const key = kind === 'tls' ? parseKey(RUN_KEY ?? '') : undefined;
 const port = await openPort({ address, key, numericsVersion: 1 });
 const waiting = next<readonly Address[]>();
 say({ address: port.address });
-const collective = createMessageCollective(rank, await createMesh({ port, rank, size, addresses: await waiting }));
+const channels = await createMesh({ port, rank, size, addresses: await waiting });
+const collective = createMessageCollective(rank, channels, { timeoutMs });
 const into = new Float64Array(2000);
 const values = Float64Array.from(into, (_, i) => (rank + 1) / (i + 3));
 try {
