@@ -148,3 +148,26 @@ describe.each([{ algorithm: 'ring' }, { algorithm: 'client-server', reducers: 1 
     for (const rank of [0, 2]) expect(outcomes[rank]).toMatchObject({ reason: { code: 'PARAGRAD_PEER_LOST', place: { rank: 1 } } });
   });
 });
+
+test.each([
+  [{}, 10, ['all-to-all', 'idle'], ['all-to-all', 'idle']],
+  [{}, 1000, ['reduce-scatter', 'all-gather', 'idle'], ['reduce-scatter', 'all-gather', 'idle']],
+  [{ algorithm: 'ring' }, 10, ['reduce-scatter', 'all-gather', 'idle'], ['reduce-scatter', 'all-gather', 'idle']],
+  [{ algorithm: 'client-server' }, 10, ['shuffle', 'reduce', 'broadcast', 'idle'], ['shuffle', 'broadcast', 'idle']],
+] as const)('%o, %d elements: the phases of rank 0 and rank 2', async (options, length, first, last) => {
+  const phases: string[][] = [[], [], []];
+  const group = createLoopbackChannels(3).map((channels, rank) =>
+    createMessageCollective(rank, channels, { ...options, step: 7, onPhase: (phase, step) => phases[rank]?.push(`${step} ${phase}`) }),
+  );
+  const [a, b, c] = partsOf(rows(3, length));
+  const parts = [a, b, c].map((own) => own ?? []);
+  await Promise.all(
+    group.map((collective, rank) => collective.allReduce<Elements>({ length, leaves: 3 }, parts[rank] ?? [], new Float64Array(length))),
+  );
+  await group[1]?.close();
+  await expect(group[0]?.allReduce({ length, leaves: 3 }, [], new Float64Array(length))).rejects.toThrow();
+  const at = (step: number, names: readonly string[]): string[] => names.map((name) => `${step} ${name}`);
+  expect(phases[0]?.slice(0, first.length)).toEqual(at(7, first));
+  expect(phases[2]).toEqual(at(7, last));
+  expect(phases[0]?.at(-1)).toBe('8 idle');
+});

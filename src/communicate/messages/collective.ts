@@ -4,7 +4,7 @@ import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } fr
 import { isSurvivable } from '../failures.ts';
 import { directOf } from './direct.ts';
 import { bodyOf, KIND, Links } from './links.ts';
-import type { ReduceCall } from './reduction.ts';
+import type { ReduceCall, ReducePhase } from './reduction.ts';
 import { ringOf } from './ring.ts';
 import { servedOf } from './served.ts';
 
@@ -18,6 +18,8 @@ export interface MessageOptions {
   readonly algorithm?: Algorithm;
   /** Client–server: ranks 0 … reducers − 1 add, each a segment; default 1. */
   readonly reducers?: number;
+  /** Told when a phase of an all-reduce begins, and `idle` at its end, also when it failed: for traces. */
+  readonly onPhase?: (phase: ReducePhase, step: number) => void;
 }
 
 /** The bits of a sum are the same from direct and client-server, for every number of ranks. Those of a ring depend on it. */
@@ -47,10 +49,17 @@ class MessageCollective implements Collective {
     this.#step = options.step ?? 0;
     this.#started = this.#step;
     this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS);
-    const { algorithm = 'direct', reducers = 1 } = options;
+    const { algorithm = 'direct', reducers = 1, onPhase = () => undefined } = options;
     assert(Number.isInteger(reducers) && reducers >= 1 && reducers <= this.size, 'number of reducers out of range');
-    const group = { rank, size: this.size, links: this.#links };
-    this.#allReduce = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
+    const group = { rank, size: this.size, links: this.#links, enter: onPhase };
+    const run = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
+    this.#allReduce = async (call) => {
+      try {
+        return await run(call);
+      } finally {
+        onPhase('idle', call.step);
+      }
+    };
   }
 
   get step(): number {

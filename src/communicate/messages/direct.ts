@@ -21,6 +21,7 @@ export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWor
     const isSmall = length * into.BYTES_PER_ELEMENT <= SMALL_BYTES;
     const beginOf = (r: number): number => (isSmall ? 0 : segmentBegin(length, r, size));
     const endOf = (r: number): number => (isSmall ? length : segmentBegin(length, r + 1, size));
+    group.enter(isSmall ? 'all-to-all' : 'reduce-scatter', step);
     const refused = caught(() => checkValues(rank, shape, parts, into));
     const cut = (r: number): ReceivedParts => cutOf(call, beginOf(r), endOf(r));
     const sent = links.peers.map((peer) => sendParts(links, peer, step, refused ?? cut(peer)));
@@ -29,7 +30,10 @@ export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWor
     const received = receivedParts(group, answers, cut(rank));
     // What was refused until here was refused by all; a tree of one segment is wrong for its owner only, who must tell.
     const refusal = caught(() => adder.add(received, beginOf(rank), endOf(rank), into));
-    if (!isSmall) await exchangeSums(group, call, refusal);
+    if (!isSmall) {
+      group.enter('all-gather', step);
+      await exchangeSums(group, call, refusal);
+    }
     if (refusal !== undefined) throw refusal;
     return (received[0] as ReceivedParts).control;
   };

@@ -17,10 +17,18 @@ export interface ReduceCall {
   readonly control: ControlWord;
 }
 
+/**
+ * Where an all-reduce is: `all-to-all` (direct, small); `reduce-scatter` and `all-gather` (direct, ring); `shuffle`, `reduce` (on
+ * reducers) and `broadcast` (client–server); `idle` when it is over.
+ */
+export type ReducePhase = 'all-to-all' | 'reduce-scatter' | 'all-gather' | 'shuffle' | 'reduce' | 'broadcast' | 'idle';
+
 export interface Group {
   readonly rank: number;
   readonly size: number;
   readonly links: Links;
+  /** Told when a phase begins. */
+  readonly enter: (phase: ReducePhase, step: number) => void;
 }
 
 /** A rank's parts, cut to the elements [begin, end). */

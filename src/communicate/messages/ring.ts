@@ -47,6 +47,7 @@ export function ringOf(group: Group): (call: ReduceCall) => Promise<ControlWord>
     // Reduce-scatter: afterwards segment rank + 1 is whole here. Then all-gather. A refusal goes round like a segment.
     for (let turn = 0; turn < 2 * (size - 1); turn += 1) {
       const adds = turn < size - 1;
+      if (turn % (size - 1) === 0) group.enter(adds ? 'reduce-scatter' : 'all-gather', step);
       const out = segment(rank - turn);
       const pieces =
         refusal === undefined ? [bytesOf(Float64Array.of(length, leaves, width, control)), bytesOf(out)] : [errorBody(refusal)];

@@ -24,17 +24,21 @@ export function servedOf(group: Group, reducers: number): (call: ReduceCall) => 
     const { step, shape, parts, into } = call;
     const beginOf = (r: number): number => segmentBegin(shape.length, r, reducers);
     const cut = (r: number): ReceivedParts => cutOf(call, beginOf(r), beginOf(r + 1));
+    group.enter('shuffle', step);
     let refusal = caught(() => checkValues(rank, shape, parts, into));
     const shuffled = servers.map((peer) => sendParts(links, peer, step, refusal ?? cut(peer)));
     const nothing: Promise<Map<number, Answer>> = Promise.resolve(new Map());
     const [came] = await Promise.all([isReducer ? links.receive(links.peers, KIND.parts, step) : nothing, ...shuffled]);
     let { control } = call;
-    if (isReducer)
+    if (isReducer) {
+      group.enter('reduce', step);
       refusal ??= caught(() => {
         const received = receivedParts(group, came, cut(rank));
         control = (received[0] as ReceivedParts).control;
         adder.add(received, beginOf(rank), beginOf(rank + 1), into);
       });
+    }
+    group.enter('broadcast', step);
     const segment = into.subarray(beginOf(rank), beginOf(rank + 1)) as Elements;
     const told = isReducer ? sendSums(group, step, control, segment, refusal) : Promise.resolve();
     const [sums] = await Promise.all([links.receive(servers, KIND.sums, step), told]);
