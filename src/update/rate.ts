@@ -12,7 +12,7 @@ export interface Rate {
   readonly automatic: boolean;
   /** NaN until it is known. */
   readonly value: number;
-  /** λmax as far as known: of the sample, then (automatic rate) of all rows. */
+  /** λmax as far as known: of the sample, then (automatic rate) of all rows. With a given rate the largest on the way. */
   readonly curvature: LargestCurvature;
   /** λmax of all rows / λmax of the sample. */
   readonly correction: number;
@@ -29,6 +29,8 @@ export function beginRate(problem: Problem, given: number | 'auto'): Rate {
 /** A new estimate of the sample: an automatic rate that is known follows it. */
 export function sampledRate(problem: Problem, rate: Rate, gram: GramSums, columns: Uint32Array | undefined): Rate {
   const sampled = largestCurvature(problem, gram, columns);
+  // A given rate is judged by the steepest place it has met: where it overshot to, a logistic loss has next to no curvature.
+  if (!rate.automatic && sampled.value <= rate.curvature.value) return rate;
   const value = sampled.value * rate.correction;
   const follow = rate.automatic && !Number.isNaN(rate.value) && value > 0;
   return { ...rate, curvature: { ...sampled, value }, value: follow ? 1 / value : rate.value };

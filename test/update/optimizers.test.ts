@@ -253,6 +253,14 @@ describe('gradient descent', () => {
     expect(run('gradient-descent', data, { loss: 'squared', dtype }, { learningRate: 1.2 }).outcome.reason).toBe('converged');
   });
 
+  it.each(['gradient-descent', 'nesterov', 'momentum'])('%s names the curvature before it overshot, and a rate that works', (name) => {
+    const classes = { ...data, y: data.y.map((y, i) => Number(y > 5.5 !== (i % 5 === 0))) };
+    const at = (learningRate: number): Run => run(name, classes, { loss: 'logistic', l2: 0.01 }, { learningRate });
+    // σ'(0) = 1/4 of the squared loss’s curvature.
+    expect(() => at(1e6)).toThrow(/largest curvature of the objective is about 0\.(2\d*|3), and the rate must stay below/);
+    expect(at(3).outcome.reason).toBe('converged');
+  });
+
   it('finds a rate by itself where columns differ in scale', () => {
     const x = data.x.map((value, at) => value * 10 ** ((at % 3) * 2));
     for (const loss of LOSSES) {
