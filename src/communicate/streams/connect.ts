@@ -20,6 +20,7 @@ export interface ConnectOptions extends ChannelOptions {
 
 const TIMEOUT_MS = 30_000;
 const PAUSE_MS = 20;
+const DH_BITS = 2048;
 /** Nobody listens there yet, or is too busy to answer. */
 const NOT_YET = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ECONNRESET', 'ETIMEDOUT']);
 
@@ -52,7 +53,7 @@ function open(address: Address, key: Key | undefined, timeoutMs: number): Promis
       // No certificates are offered, so there are none to check: the key is the proof.
       const proof = { pskCallback: () => ({ psk, identity: IDENTITY }), checkServerIdentity: () => undefined };
       // `onread` is not among the types of TLS, but of the socket below.
-      const options = { host, port, ...TLS_OPTIONS, ...proof, onread };
+      const options = { host, port, ...TLS_OPTIONS, ...proof, minDHSize: DH_BITS, onread };
       socket = connectTls(options);
     }
     const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
