@@ -1,11 +1,11 @@
 import { assert, ParagradError } from '../errors.ts';
 import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
-import { curvatureOf, nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
+import { curvatureOf, nullLossOf, type Point, pointOf, progressOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { CurvatureSums, GradientSums, Sums, Vector } from './pass.ts';
 import { bestOf, isConverged, LEAST_PROGRESS, notesOf, requireFinite } from './stop.ts';
-import { axpy, dot, norm, scale } from './vectors.ts';
+import { axpy, dot, scale } from './vectors.ts';
 
 /** A true gradient is taken after at most this many iterations on the recurrence … */
 const MAX_ITERATIONS = 30;
@@ -203,15 +203,7 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
   }
 
   progress(state: ConjugateGradientState): Progress {
-    const { point, problem } = state;
-    return {
-      iteration: state.iteration,
-      passes: state.passes,
-      objective: point?.objective ?? NaN,
-      nullLoss: state.nullLoss,
-      gap: state.gap,
-      gradientNorm: point === undefined ? NaN : norm(problem.layout, point.gradient),
-    };
+    return progressOf(state);
   }
 
   outcome(state: ConjugateGradientState, reason: EndReason): Outcome {

@@ -1,11 +1,11 @@
 import { assert } from '../errors.ts';
 import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { ALL_ROWS, MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
-import { nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
+import { nullLossOf, type Point, pointOf, progressOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { GramSums, Pass, Sums, Vector } from './pass.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, notesOf, requireFinite } from './stop.ts';
-import { dot, norm } from './vectors.ts';
+import { dot } from './vectors.ts';
 
 /** Where M is not in full, the last iterations, this many, must not have lowered the objective by more than the gap may be. */
 const MEMORY = 5;
@@ -210,15 +210,7 @@ export class Descent<Own> implements Optimizer<DescentState<Own>> {
   }
 
   progress(state: DescentState<Own>): Progress {
-    const { point, problem } = state;
-    return {
-      iteration: state.iteration,
-      passes: state.passes,
-      objective: point?.objective ?? NaN,
-      nullLoss: state.nullLoss,
-      gap: state.gap,
-      gradientNorm: point === undefined ? NaN : norm(problem.layout, point.gradient),
-    };
+    return progressOf(state);
   }
 
   outcome(state: DescentState<Own>, reason: EndReason): Outcome {

@@ -2,12 +2,12 @@ import { assert } from '../errors.ts';
 import { diverged, isRunaway } from './divergence.ts';
 import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
-import { nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
+import { nullLossOf, type Point, pointOf, progressOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { Sums, Vector } from './pass.ts';
 import { beginRate, halvedRate, type Rate, ratePass, refinedRate, sampledRate } from './rate.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
-import { axpy, dot, norm } from './vectors.ts';
+import { axpy, dot } from './vectors.ts';
 
 /** Passes without progress that mean: no more precision is to be had (at this rate). */
 const MAX_IDLE = 50;
@@ -161,15 +161,7 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
   }
 
   progress(state: GradientDescentState): Progress {
-    const { point, problem } = state;
-    return {
-      iteration: state.iteration,
-      passes: state.passes,
-      objective: point?.objective ?? NaN,
-      nullLoss: state.nullLoss,
-      gap: state.gap,
-      gradientNorm: point === undefined ? NaN : norm(problem.layout, point.gradient),
-    };
+    return progressOf(state);
   }
 
   outcome(state: GradientDescentState, reason: EndReason): Outcome {

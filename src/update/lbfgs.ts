@@ -1,12 +1,12 @@
 import { assert } from '../errors.ts';
 import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
-import { nullLossOf, type Point, pointOf, startingPoints } from './objective.ts';
+import { nullLossOf, type Point, pointOf, progressOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import { inverseHessian, LEAST_CURVATURE, type Pair, withPair } from './pairs.ts';
 import type { Sums, Vector } from './pass.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
-import { axpy, dot, norm, scale, subtract } from './vectors.ts';
+import { axpy, dot, scale, subtract } from './vectors.ts';
 
 /** Shorter steps tried along one direction: five halvings, then eighths, down to 2⁻²⁰. */
 const MAX_SHORTER = 10;
@@ -221,15 +221,7 @@ export class Lbfgs implements Optimizer<LbfgsState> {
   }
 
   progress(state: LbfgsState): Progress {
-    const { point, problem } = state;
-    return {
-      iteration: state.iteration,
-      passes: state.passes,
-      objective: point?.objective ?? NaN,
-      nullLoss: state.nullLoss,
-      gap: state.gap,
-      gradientNorm: point === undefined ? NaN : norm(problem.layout, point.gradient),
-    };
+    return progressOf(state);
   }
 
   outcome(state: LbfgsState, reason: EndReason): Outcome {

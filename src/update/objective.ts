@@ -1,6 +1,6 @@
-import type { Problem } from './optimizer.ts';
+import type { Problem, Progress } from './optimizer.ts';
 import type { CurvatureSums, GradientSums, Vector } from './pass.ts';
-import { copyOf, divideAndPenalise, dotWeights, sameVector } from './vectors.ts';
+import { copyOf, divideAndPenalise, dotWeights, norm, sameVector } from './vectors.ts';
 
 /**
  * From raw sums over all training rows to the objective Σ v·loss / V + (l2/2)·‖w‖² and its derivatives (docs/numerics.md §1,
@@ -45,4 +45,13 @@ export function startingPoints(problem: Problem): Vector[] {
 /** Objective of the null model, from the first gradient pass. */
 export function nullLossOf(problem: Problem, start: Point, sums: readonly GradientSums[]): number {
   return sums.length > 1 ? objectiveOf(problem, problem.nullModel, sums[1].loss) : start.objective;
+}
+
+/** What is known of a state's point. */
+export function progressOf(
+  state: Pick<Progress, 'iteration' | 'passes' | 'nullLoss' | 'gap'> & { readonly problem: Problem; readonly point: Point | undefined },
+): Progress {
+  const { iteration, passes, nullLoss, gap, problem, point } = state;
+  const gradientNorm = point === undefined ? NaN : norm(problem.layout, point.gradient);
+  return { iteration, passes, objective: point?.objective ?? NaN, nullLoss, gap, gradientNorm };
 }
