@@ -16,7 +16,8 @@ function streamOf(stream: NodeJS.WriteStream): Stream {
   return {
     isTerminal,
     get columns() {
-      return isTerminal ? stream.columns : undefined;
+      // Some pseudo terminals say 0: they do not know.
+      return isTerminal && stream.columns > 0 ? stream.columns : undefined;
     },
     style: styleFor(isTerminal, process.env),
     writable: stream,

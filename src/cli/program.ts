@@ -186,7 +186,7 @@ function addTrain(program: Command, handlers: Handlers): void {
     option('--momentum <number>', 'momentum: share of the last step that is kept (default 0.9)', parseNumber),
     option('--tolerance <number>', 'end at this part of the possible gain; 0: as precise as can be (default 1e-6)', parseNumber),
     option('--max-passes <count>', 'most readings of the training rows (default 1000)', parseCount),
-    option('--time-limit <time>', 'end after 90, 90s, 5m or 1h, and keep what was learned', parseDuration),
+    option('--time-limit <time>', 'end training after 90, 90s, 5m or 1h, and keep what was learned', parseDuration),
     option('--start <null|zero>', 'start at the intercept-only model, or at all zeros (default null)'),
     option('--init <model>', 'start at the weights of a model that was trained before'),
     option('--early-stopping <count>', 'end after so many updates without a lower validation loss, and keep its weights', parseCount),
