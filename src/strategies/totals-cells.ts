@@ -46,26 +46,27 @@ export class TotalsCells {
     const { kernels, scratch } = this.#workplaces[place.segment] as Workplace;
     const { begin, count } = this.#columns(layout);
     const lanes = scratch.at('lanes', SCALARS * LANES * 8);
-    const r = scratch.at('rows', CACHE_LINE_BYTES);
+    const r = scratch.at('rows', panels.length * CACHE_LINE_BYTES);
     const accumulators = scratch.at('accumulators 0', count * ACCUMULATOR_BYTES + 64);
     const sums = scratch.at('sums 0', count * 8 + 64);
     scratch.f64(lanes, SCALARS * LANES).fill(0);
     scratch.f64(accumulators, count * 2).fill(0);
     scratch.f64(sums, count).fill(0);
     const panelStride = layout.columns * CACHE_LINE_BYTES;
-    for (const [i, panel] of panels.entries()) {
-      const rowAt = panel * panelRows(layout.dtype) * 8;
-      const rows = { y: place.y + rowAt, v: place.v + rowAt, offset: place.offset === 0 ? 0 : place.offset + rowAt };
-      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(panel) !== groupOfPanel(panels[i - 1] as number))
+    // Runs of consecutive panels, one call each: the whole chunk, or panels of a sample.
+    for (let i = 0; i < panels.length; ) {
+      const first = panels[i] as number;
+      let end = i + 1;
+      while (end < panels.length && panels[end] === first + end - i) end += 1;
+      if (layout.dtype === 'f32' && i > 0 && groupOfPanel(first) !== groupOfPanel(panels[i - 1] as number))
         kernels.flush(count, accumulators, sums);
-      kernels.totals(1, rows, r, lanes);
-      const x = place.x + panel * panelStride + begin * CACHE_LINE_BYTES;
-      kernels.update(
-        { x, panelStride, panels: 1, columns: count, blockColumns: layout.blockColumns, firstPanel: panel },
-        r,
-        accumulators,
-        sums,
-      );
+      const rowAt = first * panelRows(layout.dtype) * 8;
+      const rows = { y: place.y + rowAt, v: place.v + rowAt, offset: place.offset === 0 ? 0 : place.offset + rowAt };
+      kernels.totals(end - i, rows, r, lanes);
+      const x = place.x + first * panelStride + begin * CACHE_LINE_BYTES;
+      const run = { x, panelStride, panels: end - i, columns: count, blockColumns: layout.blockColumns, firstPanel: first };
+      kernels.update(run, r, accumulators, sums);
+      i = end;
     }
     kernels.flush(count, accumulators, sums);
     const scalars = this.#share.blockBegin === 0 ? SCALARS : 0;
