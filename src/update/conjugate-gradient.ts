@@ -119,7 +119,7 @@ export class ConjugateGradient implements Optimizer<ConjugateGradientState> {
   #absorbGradient(state: ConjugateGradientState, sums: readonly GradientSums[]): ConjugateGradientState {
     const { problem } = state;
     const point = pointOf(problem, state.point?.vector ?? problem.start, sums[0]);
-    requireFinite(problem, point.objective);
+    requireFinite(problem, point);
     if (state.point !== undefined) return this.#restart({ ...state, point });
     const nullLoss = nullLossOf(problem, point, sums);
     return { ...state, point, nullLoss, metric: this.#keeper.request(problem, state.metric, point.vector, 1) };

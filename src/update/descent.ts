@@ -130,7 +130,7 @@ export class Descent<Own> implements Optimizer<DescentState<Own>> {
     const { problem } = state;
     assert(sums.kind === 'gradient', `${this.name} starts with a gradient, not ${sums.kind}`);
     const start = pointOf(problem, problem.start, sums.sums[0]);
-    requireFinite(problem, start.objective);
+    requireFinite(problem, start);
     const { objective } = start;
     return this.#build({ ...state, nullLoss: nullLossOf(problem, start, sums.sums), lowest: objective, recent: [objective] }, start);
   }

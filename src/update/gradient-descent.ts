@@ -91,7 +91,7 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
     assert(sums.kind === 'gradient', `gradient descent did not ask for a ${sums.kind} pass`);
     if (point !== undefined) return this.#moved(counted, point, pointOf(problem, trialOf(point, state.rate), sums.sums[0]));
     const start = pointOf(problem, problem.start, sums.sums[0]);
-    requireFinite(problem, start.objective);
+    requireFinite(problem, start);
     const { objective } = start;
     return this.#build({ ...counted, nullLoss: nullLossOf(problem, start, sums.sums), lowest: objective, minimum: objective }, start);
   }

@@ -109,7 +109,7 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     if (point !== undefined && search !== undefined)
       return this.#tried(counted, point, search, pointOf(problem, trialOf(point, search), sums.sums[0]));
     const start = pointOf(problem, problem.start, sums.sums[0]);
-    requireFinite(problem, start.objective);
+    requireFinite(problem, start);
     return this.#build({ ...counted, nullLoss: nullLossOf(problem, start, sums.sums), lowest: start.objective }, start);
   }
 

@@ -4,6 +4,7 @@ import type { MetricState } from './metric-keeper.ts';
 import type { Point } from './objective.ts';
 import type { Problem } from './optimizer.ts';
 import type { Vector } from './pass.ts';
+import { isFiniteVector } from './vectors.ts';
 
 /** The stop rule that all optimizers share, and what they say at the end (docs/numerics.md §6). */
 
@@ -61,11 +62,12 @@ export function notesOf(problem: Problem, metric: MetricState, nullLoss: number,
 }
 
 /** @throws PARAGRAD_DIVERGED when the objective or gradient of a point that an optimizer cannot step back from is not finite. */
-export function requireFinite(problem: Problem, objective: number): void {
-  if (Number.isFinite(objective)) return;
+export function requireFinite(problem: Problem, { objective, gradient }: Point): void {
+  // In f32 derivatives overflow long before the objective does.
+  if (Number.isFinite(objective) && isFiniteVector(gradient)) return;
   throw new ParagradError(
     'PARAGRAD_DIVERGED',
-    `the objective is ${objective}: the values of the target or of a column are too large for ${problem.layout.dtype} arithmetic. Scale them, leave out --no-standardize, or use --dtype f64`,
+    `the ${Number.isFinite(objective) ? 'gradient is not finite' : `objective is ${objective}`}: the values of the target or of a column are too large for ${problem.layout.dtype} arithmetic. Scale them, leave out --no-standardize, or use --dtype f64`,
   );
 }
 

@@ -314,6 +314,13 @@ describe('notes and errors', () => {
     data.y[0] = -1e200;
     expect(() => run(name, data, { loss: 'squared' })).toThrow(/PARAGRAD_DIVERGED|too large for f64/);
   });
+
+  it.each(NAMES)('%s refuses a gradient that is not finite at the start', (name) => {
+    const base = table(10, 1, 1, target('squared'));
+    const data = { ...base, y: base.y.map((y) => y * 1e100) };
+    expect(() => run(name, data, { loss: 'squared', dtype: 'f32' })).toThrow(/gradient is not finite.*too large for f32/);
+    expect(run(name, data, { loss: 'squared', dtype: 'f64' }).outcome.reason).toBe('converged');
+  });
 });
 
 describe('types', () => {
