@@ -77,41 +77,21 @@ export function withoutEncoding(options: TrainOptions): TrainOptions {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !(ENCODING_OPTIONS as readonly string[]).includes(name)));
 }
 
+/** What the options say to the encoder of any source. */
+export function encodingOf(options: ResolvedOptions) {
+  const { logTarget, model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
+  return { logTarget, model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle };
+}
+
 /** What the options say to the encoder of a table. @throws PARAGRAD_OPTION when the target is missing */
 export function tableOptions(
   options: ResolvedOptions,
   hooks: { readonly signal: AbortSignal | undefined; readonly onProgress: (progress: EncodeProgress) => void },
 ): EncodeTableOptions {
-  const {
-    logTarget,
-    target,
-    model,
-    positive,
-    dtype,
-    seed,
-    validationFraction,
-    standardize,
-    chunkRows,
-    blockColumns,
-    shuffle,
-    maxCategories,
-  } = options;
+  const { target, maxCategories } = options;
   if (target === undefined)
     throw new ParagradError('PARAGRAD_OPTION', '--target is missing: name the column to predict', { place: { option: '--target' } });
-  const encoding = {
-    logTarget,
-    model,
-    positive,
-    dtype,
-    seed,
-    validationFraction,
-    standardize,
-    chunkRows,
-    blockColumns,
-    shuffle,
-    maxCategories,
-  };
-  return { ...choicesOf(options), ...encoding, ...hooks, target };
+  return { ...choicesOf(options), ...encodingOf(options), ...hooks, maxCategories, target };
 }
 
 /** A dataset in short: what `prepare` and `inspect` show. */

@@ -2,7 +2,7 @@ import type { BadRows } from '../data/bad-rows.ts';
 import { encodeRows, expectedByModel, type RowEncoding } from '../data/encode-rows.ts';
 import { type Encoder, encodedWidth } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
-import type { TableSource } from '../data/source-files.ts';
+import { labelOf, type TableSource } from '../data/source-files.ts';
 import { growSegment, newSegment } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
 import { ParagradError } from '../errors.ts';
@@ -68,7 +68,8 @@ export interface PredictOptions {
  * Predicts the rows of a file, block by block in bounded memory; `close` when done. Predictions have the bits that training
  * would give the same rows.
  *
- * @throws what reading a file throws (docs/errors.md), here or while blocks are read.
+ * @throws PARAGRAD_COLUMN when the table has none of the model's columns; what reading a file throws (docs/errors.md), here or
+ * while blocks are read.
  */
 export async function predict(model: FittedModel, source: TableSource, options: PredictOptions = {}): Promise<Predictions> {
   const { encoder, layout, rowColumns } = model.record;
@@ -84,6 +85,14 @@ export async function predict(model: FittedModel, source: TableSource, options: 
   const table = await openTable(source, { badRows, expected: expectedByModel(encoder, target, columns), expectedId: columns.id });
   try {
     const encoding = encodeRows(table, encoder, { dtype: layout.dtype, target, columns, signal: options.signal });
+    if (encoder.columns.length > 0 && encoder.columns.every(({ name }) => encoding.missingColumns.includes(name)))
+      throw new ParagradError(
+        'PARAGRAD_COLUMN',
+        `${labelOf(source)} has none of the ${encoder.columns.length} columns that the model uses`,
+        {
+          place: { file: labelOf(source) },
+        },
+      );
     const report: PredictReport = {
       rows: 0,
       unseenValues: 0,

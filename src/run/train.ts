@@ -14,8 +14,9 @@ import type { Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
 import { layoutOf } from '../partition/layout.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { checkOptions, checkSource } from './check-options.ts';
 import { CheckpointWriter } from './checkpoints.ts';
-import { datasetAt, tableOptions, withDataset } from './dataset.ts';
+import { datasetAt, encodingOf, tableOptions, withDataset } from './dataset.ts';
 import { initialVector } from './initial.ts';
 import { FittedModel } from './model.ts';
 import { CONFIG, configText, loadModel, writeModel } from './model-folder.ts';
@@ -41,6 +42,8 @@ export interface TrainedRun {
  * @throws ParagradError; its `code` is stable (docs/errors.md). Nothing is written then.
  */
 export async function train(source: TableSource | ArraySource, options: TrainOptions): Promise<TrainedRun> {
+  checkSource(source);
+  checkOptions(options);
   return runTraining(source, options);
 }
 
@@ -130,22 +133,7 @@ async function encodeSource(
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
   if (isTableSource(source)) return encodeFile(source, tableOptions(options, { signal, onProgress }));
   if ('manifest' in source) return loadDataset(source, { signal, onProgress });
-  const { logTarget, model, positive, dtype, seed, validationFraction, standardize, chunkRows, blockColumns, shuffle } = options;
-  const shared = {
-    logTarget,
-    model,
-    positive,
-    dtype,
-    seed,
-    validationFraction,
-    standardize,
-    chunkRows,
-    blockColumns,
-    shuffle,
-    signal,
-    onProgress,
-  };
-  return encodeArrays(source, { ...shared, workers: await packersOf(source, options, crew) });
+  return encodeArrays(source, { ...encodingOf(options), signal, onProgress, workers: await packersOf(source, options, crew) });
 }
 
 async function encodeFile(source: TableSource, options: EncodeTableOptions): Promise<Encoded> {

@@ -43,7 +43,8 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
 type Begin = (signal: AbortSignal, progress: LiveProgress) => Promise<TrainedRun>;
 
 async function beginning(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<Begin> {
-  const { json: _json, timeLimit, checkpointEvery, resume: _resume, report: _report, ...options } = flags;
+  const { json: _json, timeLimit, checkpointEvery, resume: _resume, report: _report, ...given } = flags;
+  const { config: _config, dryRun: _dryRun, ...options } = given as typeof given & { config?: unknown; dryRun?: unknown };
   if (file === undefined)
     throw new ParagradError('PARAGRAD_USAGE', 'name a table to train on, or a run to go on with: --resume RUN', { place: {} });
   const { datasetTarget } = await import('../../run/dataset.ts');

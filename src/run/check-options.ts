@@ -1,0 +1,106 @@
+import { nearestName } from '../data/names.ts';
+import { ParagradError } from '../errors.ts';
+import type { TrainOptions } from './types.ts';
+
+/** What kinds of value an option takes: programs in JavaScript have no types that would say so. */
+type Kind = 'string' | 'number' | 'boolean' | 'strings' | 'function' | 'signal';
+
+const KINDS: Readonly<Record<keyof TrainOptions, readonly Kind[]>> = {
+  target: ['string'],
+  model: ['string'],
+  l2: ['number', 'string'],
+  intercept: ['boolean'],
+  start: ['string'],
+  init: ['string'],
+  standardize: ['boolean'],
+  optimizer: ['string'],
+  learningRate: ['number', 'string'],
+  lineSearch: ['string'],
+  momentum: ['number'],
+  tolerance: ['number'],
+  maxPasses: ['number'],
+  timeLimitSeconds: ['number'],
+  seed: ['number'],
+  dtype: ['string'],
+  engine: ['string'],
+  workers: ['number'],
+  partition: ['string'],
+  validationFraction: ['number'],
+  splitBy: ['string'],
+  validationAfter: ['string'],
+  validationData: ['string', 'strings'],
+  chunkRows: ['number'],
+  blockColumns: ['number'],
+  shuffle: ['string'],
+  positive: ['string'],
+  category: ['strings'],
+  number: ['strings'],
+  drop: ['strings'],
+  weight: ['string'],
+  offset: ['string'],
+  id: ['string'],
+  badRows: ['string'],
+  logTarget: ['boolean'],
+  classWeight: ['string'],
+  maxCategories: ['number'],
+  out: ['string'],
+  force: ['boolean'],
+  checkpointSeconds: ['number'],
+  earlyStopping: ['number'],
+  explain: ['boolean'],
+  kernels: ['string'],
+  signal: ['signal'],
+  onEvent: ['function'],
+};
+
+const WORDS: Readonly<Record<Kind, string>> = {
+  string: 'a string',
+  number: 'a number',
+  boolean: 'true or false',
+  strings: 'an array of strings',
+  function: 'a function',
+  signal: 'an AbortSignal',
+};
+
+function is(kind: Kind, value: unknown): boolean {
+  if (kind === 'strings') return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (kind === 'signal') return value instanceof AbortSignal;
+  return typeof value === kind;
+}
+
+/**
+ * Names and types of the options of a call.
+ *
+ * @throws PARAGRAD_OPTION for a name that there is not (with the nearest one), or a value of another type.
+ */
+export function checkOptions(options: unknown): asserts options is TrainOptions {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new ParagradError('PARAGRAD_OPTION', 'options are missing: train(source, { target: … })');
+  const names = Object.keys(KINDS);
+  for (const [name, value] of Object.entries(options)) {
+    const place = { place: { option: name } };
+    const kinds = Object.hasOwn(KINDS, name) ? KINDS[name as keyof TrainOptions] : undefined;
+    if (kinds === undefined) {
+      const near = nearestName(name, names);
+      throw new ParagradError(
+        'PARAGRAD_OPTION',
+        `there is no option '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
+        place,
+      );
+    }
+    if (value !== undefined && !kinds.some((kind) => is(kind, value)))
+      throw new ParagradError(
+        'PARAGRAD_OPTION',
+        `option '${name}' must be ${kinds.map((kind) => WORDS[kind]).join(' or ')}, not ${JSON.stringify(value) ?? typeof value}`,
+        place,
+      );
+  }
+}
+
+/** @throws PARAGRAD_OPTION for a source that is neither paths nor arrays */
+export function checkSource(source: unknown): void {
+  const paths = is('strings', source) || (typeof source === 'string' && source !== '');
+  const arrays = typeof source === 'object' && source !== null && 'x' in source && 'y' in source;
+  if (!paths && !arrays)
+    throw new ParagradError('PARAGRAD_OPTION', 'the source is missing: a path, several paths, or { x, rows, columns, y }');
+}
