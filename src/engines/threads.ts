@@ -19,7 +19,7 @@ type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'checkpoint' | 'failed' }
 /** A request that a thread has not answered yet. */
 interface Pending {
   readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: ParagradError) => void;
   readonly hooks: EngineHooks;
 }
 
@@ -47,8 +47,12 @@ class Thread {
   }
 
   #hear(message: WorkerMessage): void {
-    if (message.kind === 'steps' || message.kind === 'checkpoint') {
-      this.#tell(message);
+    if (message.kind === 'steps') {
+      this.#pending?.hooks.onSteps?.(message.steps);
+      return;
+    }
+    if (message.kind === 'checkpoint') {
+      this.#pending?.hooks.onCheckpoint?.(message.checkpoint);
       return;
     }
     const pending = this.#pending;
@@ -57,22 +61,38 @@ class Thread {
     else pending?.reject(ParagradError.from({ ...message.error, place: { ...message.error.place, rank: this.rank } }));
   }
 
-  /** A hook that throws ends the request with its error: thrown from here, nobody could catch it. */
-  #tell(message: Extract<WorkerMessage, { kind: 'steps' | 'checkpoint' }>): void {
-    const hooks = this.#pending?.hooks;
-    try {
-      if (message.kind === 'steps') hooks?.onSteps?.(message.steps);
-      else hooks?.onCheckpoint?.(message.checkpoint);
-    } catch (error) {
-      this.#pending?.reject(error);
-      this.#pending = undefined;
-    }
-  }
-
   #lose(how: string, cause?: unknown): void {
     this.#gone ??= new ParagradError('PARAGRAD_WORKER_LOST', `worker ${this.rank} ${how}`, { place: { rank: this.rank }, cause });
     this.#pending?.reject(this.#gone);
     this.#pending = undefined;
+  }
+}
+
+/**
+ * Hooks that may throw. Thrown from a message's handler nobody could catch it: the first error ends the run at its next step, so
+ * that every thread has answered, and is thrown then.
+ */
+class GuardedHooks implements EngineHooks {
+  readonly onSteps: NonNullable<EngineHooks['onSteps']>;
+  readonly onCheckpoint: NonNullable<EngineHooks['onCheckpoint']>;
+  #thrown: { readonly error: unknown } | undefined;
+
+  constructor(hooks: EngineHooks, end: () => void) {
+    const guard = <T>(hook: ((value: T) => void) | undefined, value: T): void => {
+      if (this.#thrown !== undefined) return;
+      try {
+        hook?.(value);
+      } catch (error) {
+        this.#thrown = { error };
+        end();
+      }
+    };
+    this.onSteps = (steps) => guard(hooks.onSteps, steps);
+    this.onCheckpoint = (checkpoint) => guard(hooks.onCheckpoint, checkpoint);
+  }
+
+  rethrow(): void {
+    if (this.#thrown !== undefined) throw this.#thrown.error;
   }
 }
 
@@ -105,12 +125,13 @@ export class ThreadSession implements Session {
     };
     hooks.signal?.addEventListener('abort', abort, { once: true });
     if (hooks.signal?.aborted === true) abort();
+    const guarded = new GuardedHooks(hooks, abort);
     try {
       const answers = await settled(
         this.#threads.map(async (thread, rank) => {
           const row = rows[Math.floor(rank / grid.columns)] as SharedHandle;
           try {
-            return await thread.ask({ kind: 'train', job, rank, world, row, aborted }, hooks);
+            return await thread.ask({ kind: 'train', job, rank, world, row, aborted }, guarded);
           } catch (error) {
             // Who waits for it, now or later, is told; their failures tell the others of their own groups.
             reportLost(world, rank);
@@ -120,6 +141,7 @@ export class ThreadSession implements Session {
         }),
       );
       const outcome = answers.flatMap((answer) => (answer.kind === 'outcome' && answer.outcome !== undefined ? [answer.outcome] : []))[0];
+      guarded.rethrow();
       assert(outcome !== undefined, 'no rank brought an outcome');
       return outcome;
     } finally {
