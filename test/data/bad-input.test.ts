@@ -96,7 +96,8 @@ describe('a file that cannot be read', () => {
     expect((await openFailure('cut.parquet', bytes.subarray(0, bytes.length - 100))).message).toContain('cannot be read as Parquet');
     expect((await openFailure('fake.parquet', 'a,b\n1,2\n')).message).toContain('not a Parquet file');
     const damaged = Buffer.from(bytes);
-    damaged.fill(0xff, bytes.length / 2, bytes.length / 2 + 200_000);
+    const middle = Math.floor(bytes.length / 2);
+    damaged.fill(0xff, middle, middle + 200_000);
     const broken = writeFile(folder, 'broken.parquet', damaged);
     // A page of plain doubles can be overwritten unnoticed, with NaN: never fewer rows without an error.
     const result = await rowsOf(broken).then(
