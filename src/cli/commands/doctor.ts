@@ -1,6 +1,6 @@
+import type { DoctorFlags } from '../flags.ts';
 import { doctorResult } from '../format/doctor-result.ts';
 import { json } from '../format/json.ts';
-import type { DoctorFlags } from '../program.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `paragrad doctor`. @returns the exit code: 1 when a check failed */

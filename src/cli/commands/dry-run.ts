@@ -1,8 +1,8 @@
 import type { TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
+import type { TrainFlags } from '../flags.ts';
 import { dryRunResult } from '../format/dry-run-result.ts';
 import { json } from '../format/json.ts';
-import type { TrainFlags } from '../program.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `paragrad train --dry-run`. @returns the exit code */

@@ -1,9 +1,9 @@
 import type { TableSource } from '../../data/source-files.ts';
+import type { EvaluateFlags } from '../flags.ts';
 import { evaluateResult } from '../format/evaluate-result.ts';
 import { json } from '../format/json.ts';
 import { predictRemarks } from '../format/predict-result.ts';
 import { interruptible } from '../interrupt.ts';
-import type { EvaluateFlags } from '../program.ts';
 import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 

@@ -1,8 +1,8 @@
 import { ParagradError } from '../../errors.ts';
+import type { GenerateFlags } from '../flags.ts';
 import { generateResult } from '../format/generate-result.ts';
 import { json } from '../format/json.ts';
 import { interruptible } from '../interrupt.ts';
-import type { GenerateFlags } from '../program.ts';
 import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 import { checkFree } from './files.ts';

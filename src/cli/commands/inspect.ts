@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import { labelOf, type TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
+import type { InspectFlags } from '../flags.ts';
 import { datasetResult } from '../format/dataset-result.ts';
 import { inspectResult } from '../format/inspect-result.ts';
 import { json } from '../format/json.ts';
 import { clean, plural } from '../format/text.ts';
 import { modelResult } from '../format/train-result.ts';
 import { interruptible } from '../interrupt.ts';
-import type { InspectFlags } from '../program.ts';
 import { LiveProgress } from '../progress.ts';
 import { type Terminal, textWidth } from '../terminal.ts';
 import { checkFree } from './files.ts';

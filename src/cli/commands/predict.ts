@@ -1,9 +1,9 @@
 import type { TableSource } from '../../data/source-files.ts';
 import type { PredictReport } from '../../run/predict.ts';
+import type { PredictFlags } from '../flags.ts';
 import { json } from '../format/json.ts';
 import { predictRemarks, predictResult } from '../format/predict-result.ts';
 import { interruptible } from '../interrupt.ts';
-import type { PredictFlags } from '../program.ts';
 import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 import { checkFree } from './files.ts';

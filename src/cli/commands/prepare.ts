@@ -1,9 +1,9 @@
 import type { TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
+import type { PrepareFlags } from '../flags.ts';
 import { prepareResult } from '../format/dataset-result.ts';
 import { json } from '../format/json.ts';
 import { interruptible } from '../interrupt.ts';
-import type { PrepareFlags } from '../program.ts';
 import { LiveProgress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 

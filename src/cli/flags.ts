@@ -1,0 +1,88 @@
+import type { TableSource } from '../data/source-files.ts';
+import type { PrepareOptions } from '../run/prepare.ts';
+import type { TrainOptions } from '../run/types.ts';
+
+/** What the command line hands to each command: its options by name, parsed. `program.ts` defines them, `commands/` take them. */
+
+export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds' | 'signal' | 'onEvent'> & {
+  readonly timeLimit?: number;
+  readonly checkpointEvery?: number;
+  readonly resume?: string;
+  readonly json?: boolean;
+  readonly dryRun?: boolean;
+  readonly report?: string;
+};
+export type PrepareFlags = Omit<PrepareOptions, 'out' | 'signal' | 'onEvent' | 'memoryBytes' | 'shardBytes'> & {
+  readonly out?: string;
+  readonly memory?: number;
+  readonly json?: boolean;
+};
+export interface PredictFlags {
+  readonly badRows?: 'error' | 'impute';
+  readonly out?: string;
+  readonly format?: 'csv' | 'jsonl' | 'parquet';
+  readonly threshold?: number;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+export interface EvaluateFlags {
+  readonly badRows?: 'error' | 'impute';
+  readonly threshold?: number;
+  readonly json?: boolean;
+}
+export interface GenerateFlags {
+  readonly rows?: number;
+  readonly columns?: number;
+  readonly model?: 'linear' | 'logistic';
+  readonly condition?: number;
+  readonly noise?: number;
+  readonly seed?: number;
+  readonly out?: string;
+  readonly format?: 'csv' | 'jsonl' | 'parquet';
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+export interface DoctorFlags {
+  readonly json?: boolean;
+}
+export interface InspectFlags
+  extends Pick<
+    TrainOptions,
+    | 'target'
+    | 'model'
+    | 'positive'
+    | 'category'
+    | 'number'
+    | 'drop'
+    | 'weight'
+    | 'offset'
+    | 'id'
+    | 'badRows'
+    | 'logTarget'
+    | 'splitBy'
+    | 'validationAfter'
+    | 'validationData'
+    | 'maxCategories'
+    | 'seed'
+    | 'validationFraction'
+    | 'dtype'
+    | 'standardize'
+  > {
+  readonly encoded?: string;
+  readonly coefficients?: string;
+  readonly report?: string;
+  readonly verify?: boolean;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** What the commands do; each is loaded when it is called, so that `--help` need not wait for it. */
+export interface Handlers {
+  train(file: TableSource | undefined, flags: TrainFlags): Promise<void>;
+  prepare(file: TableSource, flags: PrepareFlags): Promise<void>;
+  predict(model: string, file: TableSource, flags: PredictFlags): Promise<void>;
+  evaluate(model: string, file: TableSource, flags: EvaluateFlags): Promise<void>;
+  inspect(path: TableSource, flags: InspectFlags): Promise<void>;
+  generate(flags: GenerateFlags): Promise<void>;
+  doctor(flags: DoctorFlags): Promise<void>;
+}
