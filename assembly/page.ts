@@ -8,6 +8,7 @@ let page: usize = 0;
 /** f64 arrays of a panel's rows, on their way through the stages of a loss (rows.ts). */
 export const ROWS_Z: usize = 512;
 export const ROWS_E: usize = 640;
+export const ROWS_V: usize = 768;
 /** Waiting dots, 48 levels of a line each. */
 const WAITING_DOTS: usize = 1024;
 

@@ -40,16 +40,24 @@ const LANES: usize = 64;
 
 // @ts-ignore: decorator
 @inline export function derivative<T, L>(dots: usize, b: f64, y: usize, v: usize, offset: usize, r: usize, lanes: usize): void {
+  derivativeOfRows<T, L>(dots, b, y, v, offset, r, lanes, 0, rowBytes<T>());
+}
+
+/** Only the pairs of rows whose f64 lie in the bytes [from, to). */
+// @ts-ignore: decorator
+@inline export function derivativeOfRows<T, L>(
+  dots: usize, b: f64, y: usize, v: usize, offset: usize, r: usize, lanes: usize, from: usize, to: usize,
+): void {
   const intercept = splat(b);
   const zs = rowsAt(ROWS_Z);
   const es = rowsAt(ROWS_E);
   if (!isSquared<L>())
-    for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
+    for (let at = from; at < to; at += 16) {
       const z = marginOf<T>(dots, offset, intercept, at);
       v128.store(zs + at, z);
       v128.store(es + at, shared(z));
     }
-  for (let at: usize = 0; at < rowBytes<T>(); at += 16) {
+  for (let at = from; at < to; at += 16) {
     const weight = v128.load(v + at);
     const mask = counts(weight);
     const z = isSquared<L>() ? marginOf<T>(dots, offset, intercept, at) : v128.load(zs + at);
@@ -142,4 +150,11 @@ const LANES: usize = 64;
     const shift = offset == 0 ? splat(0) : v128.load(offset + at);
     addPair(lane + 2 * LANES, v128.and(f64x2.mul(weight, shift), mask));
   }
+}
+
+/** ((l0+l4)+(l2+l6)) + ((l1+l5)+(l3+l7)) */
+// @ts-ignore: decorator
+@inline export function foldLanes(lanes: usize): f64 {
+  const pair = f64x2.add(f64x2.add(v128.load(lanes), v128.load(lanes, 32)), f64x2.add(v128.load(lanes, 16), v128.load(lanes, 48)));
+  return f64x2.extract_lane(pair, 0) + f64x2.extract_lane(pair, 1);
 }

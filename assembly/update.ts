@@ -22,6 +22,23 @@ export const GROUP: usize = 16;
   }
 }
 
+/** sum = the fold of one panel's share alone, as accumulators that were +0 would give it. */
+// @ts-ignore: decorator
+@inline export function setPanel<T>(x: usize, columns: usize, r: usize, sums: usize): void {
+  const r0 = quarter(r, 0);
+  const r1 = quarter(r, 1);
+  const r2 = quarter(r, 2);
+  const r3 = quarter(r, 3);
+  for (const end = sums + (columns << 3); sums < end; sums += 8) {
+    const t = add<T>(
+      add<T>(mul<T>(quarter(x, 0), r0), mul<T>(quarter(x, 1), r1)),
+      add<T>(mul<T>(quarter(x, 2), r2), mul<T>(quarter(x, 3), r3)),
+    );
+    store<f64>(sums, fold<T>(t) + 0);
+    x += LINE;
+  }
+}
+
 /** Sum of an accumulator's lanes, as f64. */
 // @ts-ignore: decorator
 @inline export function fold<T>(accumulator: v128): f64 {

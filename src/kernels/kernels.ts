@@ -1,4 +1,5 @@
 import type { Dtype } from '../partition/layout.ts';
+import type { SoftmaxKernels } from './softmax.ts';
 
 /**
  * The contract of the dense kernels (docs/numerics.md §3, §4): loops over panels of one chunk, and nothing else. Two
@@ -16,10 +17,20 @@ import type { Dtype } from '../partition/layout.ts';
 /** A loss that the kernels know. A custom model runs on `dots` and `update` with its own derivative between them. */
 export type KernelLoss = 'squared' | 'logistic';
 
+/** A loss of one output, or of one per class, which has kernels of its own (`softmax.ts`). */
+export type Loss = KernelLoss | 'softmax';
+
 /** Bytes of accumulator per column: four f32 or two f64 lanes. */
 export const ACCUMULATOR_BYTES = 16;
 /** f64 lanes of a row scalar. */
 export const LANES = 8;
+
+/**
+ * Words of an entry of `gradientList`: a panel's x, its first row's y, v and offset (0: none), its number in its chunk, the rows
+ * [begin, end) of it that count, and a number that is the same for the entries of one chunk.
+ */
+export const LIST = { x: 0, y: 1, v: 2, offset: 3, panel: 4, begin: 5, end: 6, chunk: 7 } as const;
+export const LIST_WORDS = 8;
 
 /** The rows of a run of panels: what, besides x, a loss needs. */
 export interface RowPointers {
@@ -45,6 +56,7 @@ export interface PanelRun {
 export interface Kernels {
   readonly dtype: Dtype;
   readonly memory: WebAssembly.Memory;
+  readonly softmax: SoftmaxKernels;
 
   /**
    * out[row] (T) = Σ_j w_j·x_ij: sequential inside a block of columns, the blocks' sums added in the tree over the blocks
@@ -79,6 +91,28 @@ export interface Kernels {
     accumulators: number,
     sums: number,
   ): void;
+
+  /**
+   * The gradient of a mini-batch in one call: `count` entries of LIST_WORDS u32 at `list` (`LIST`), of any chunks of this memory, those
+   * of a chunk together and its panels ascending. Rows outside an entry's [begin, end) are masked. `out` gets 2 + columns f64 for each
+   * chunk, one after the other: Σv·loss and Σv·d, folded, then the column sums, flushed. `accumulators` (16 bytes per column) must be
+   * +0 and are +0 after. `scratch`: four lines of 64 bytes.
+   */
+  gradientList(
+    loss: KernelLoss,
+    list: number,
+    count: number,
+    columns: number,
+    blockColumns: number,
+    w: number,
+    b: number,
+    scratch: number,
+    accumulators: number,
+    out: number,
+  ): void;
+
+  /** left[i] ← left[i] + right[i], f64: two sibling nodes of the tree over chunks. */
+  addSums(left: number, right: number, count: number): void;
 
   /**
    * Curvature × vector, from dots of the weights and of the direction (T): q = f64(qDot) + pB, e = (v·c)·q, r = T(e).

@@ -1,17 +1,21 @@
 import type { Dtype } from '../partition/layout.ts';
 import { WasmInstance } from './instance.ts';
 import type { KernelLoss, Kernels, PanelRun, RowPointers } from './kernels.ts';
+import type { SoftmaxKernels } from './softmax.ts';
+import { WasmSoftmax } from './softmax-wasm.ts';
 
 /** The kernels in WebAssembly SIMD (`assembly/`): one call each, addresses handed through. */
 class WasmKernels implements Kernels {
   readonly dtype: Dtype;
   readonly memory: WebAssembly.Memory;
+  readonly softmax: SoftmaxKernels;
   readonly #f;
 
   constructor(memory: WebAssembly.Memory, dtype: Dtype) {
     this.dtype = dtype;
     this.memory = memory;
     const instance = new WasmInstance(memory);
+    this.softmax = new WasmSoftmax(instance, dtype);
     this.#f = {
       dots: instance.plain('dots', dtype),
       addDots: instance.plain('addDots', dtype),
@@ -21,6 +25,8 @@ class WasmKernels implements Kernels {
       gram: instance.plain('gram', dtype),
       derivative: instance.byLoss('derivative', dtype),
       gradient: instance.byLoss('gradient', dtype),
+      gradientList: instance.byLoss('gradientList', dtype),
+      addSums: instance.named('addSums'),
       curvature: instance.byLoss('curvature', dtype),
       curvatureProduct: instance.byLoss('curvatureProduct', dtype),
       lossAlong: instance.byLoss('lossAlong', dtype),
@@ -63,6 +69,25 @@ class WasmKernels implements Kernels {
     const { y, v, offset } = rows;
     const gradient = this.#f.gradient[loss];
     gradient(x, panelStride, panels, columns, blockColumns, firstPanel, w, b, y, v, offset, scratch, lanes, accumulators, sums);
+  }
+
+  gradientList(
+    loss: KernelLoss,
+    list: number,
+    count: number,
+    columns: number,
+    blockColumns: number,
+    w: number,
+    b: number,
+    scratch: number,
+    accumulators: number,
+    out: number,
+  ): void {
+    this.#f.gradientList[loss](list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+  }
+
+  addSums(left: number, right: number, count: number): void {
+    this.#f.addSums(left, right, count);
   }
 
   curvature(
