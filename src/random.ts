@@ -21,6 +21,10 @@ export const PURPOSES = {
   start: 5,
   /** Tests and benchmarks. */
   test: 6,
+  /** Which clients take part in a round of local SGD, epoch = round. */
+  clients: 7,
+  /** Who averages with whom in a round of gossip, epoch = round. */
+  partner: 8,
 } as const;
 
 export type Purpose = keyof typeof PURPOSES;
