@@ -4,9 +4,10 @@ import type { TrainOptions } from '../run/types.ts';
 
 /** What the command line hands to each command: its options by name, parsed. `program.ts` defines them, `commands/` take them. */
 
-export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds' | 'signal' | 'onEvent'> & {
+export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds' | 'workerTimeoutSeconds' | 'signal' | 'onEvent'> & {
   readonly timeLimit?: number;
   readonly checkpointEvery?: number;
+  readonly workerTimeout?: number;
   readonly resume?: string;
   readonly json?: boolean;
   readonly dryRun?: boolean;

@@ -112,8 +112,8 @@ function addTrain(program: Command, handlers: Handlers): void {
   group(
     train,
     'Parallel (the result has the same bits whatever is chosen):',
-    option('--engine <auto|inline|threads>', 'where the work is done (default auto: by the size of the data)'),
-    option('--workers <count>', 'number of threads (default: one per core)', parseCount),
+    option('--engine <auto|inline|threads|processes>', 'where the work is done (default auto: inline or threads, by the size of the data)'),
+    option('--workers <count>', 'number of threads or processes (default: one per core)', parseCount),
     option('--partition <how>', 'split by rows, columns or grid (default auto: rows)'),
   );
   group(
@@ -126,6 +126,17 @@ function addTrain(program: Command, handlers: Handlers): void {
   group(
     train,
     'Output:',
+  group(
+    train,
+    'Processes (--engine processes: they share no memory, and a lost one is replaced):',
+    option('--communicate <how>', 'peer-to-peer, client-server or ring, whose bits depend on --workers (default peer-to-peer)'),
+    option('--reducers <count>', 'client-server: workers that add for all (default 1)', parseCount),
+    option('--max-restarts <count>', 'how often each worker is replaced before the run ends (default 3)', parseCount),
+    option('--worker-timeout <time>', 'replace a worker that shows no sign of life for so long (default 10s)', parseDuration),
+    list('--kill <rank@step>', 'let a worker crash, to see what happens: 1@5, or in a phase: 1@5:all-gather (may be repeated)'),
+    list('--pause <rank@step=time>', 'let a worker stand still: 1@5=2s (may be repeated)'),
+    list('--slow <rank=times>', 'let a worker compute slowly: 1=3x (may be repeated)'),
+  );
     option('--out <folder>', 'where model and run are saved (default runs/<time>-<target>)'),
     option('--force', 'replace the folder where it exists'),
     option('--report <file>', 'write a page (HTML) with charts of the run and its result'),

@@ -10,10 +10,37 @@ export interface Engine {
   readonly name: EngineName;
   readonly kind: 'resident' | 'driven';
   /** Starts `workers` workers; they wait for work. Must be closed. */
-  open(workers: number): Session;
+  open(workers: number, options?: EngineOptions): Session;
 }
 
-export type EngineName = 'inline' | 'threads';
+export type EngineName = 'inline' | 'threads' | 'processes';
+
+/** How parts move between processes (docs/algorithms.md): `peer-to-peer` is the direct all-reduce. */
+export type Communicate = 'peer-to-peer' | 'client-server' | 'ring';
+
+/** What only some engines have: an engine without workers that could be lost ignores it. */
+export interface EngineOptions {
+  /** Default peer-to-peer. */
+  readonly communicate?: Communicate | undefined;
+  /** Client–server: how many ranks add; default 1. */
+  readonly reducers?: number | undefined;
+  /** How often a worker is replaced before the run ends with an error; default 3. */
+  readonly maxRestarts?: number | undefined;
+  /** A worker that shows no sign of life for so long is replaced; default 10,000. */
+  readonly silenceMs?: number | undefined;
+  /** Deadline of a wait for another rank; default 120,000. */
+  readonly timeoutMs?: number | undefined;
+  /** What workers do to themselves, to show what happens then. */
+  readonly faults?: readonly RankFault[] | undefined;
+  /** Folders that workers remove when the coordinator's process ended without doing it. */
+  readonly remove?: readonly string[] | undefined;
+}
+
+/** `phase`: one of those that docs/algorithms.md names, `map`, `loading` or `idle`. `step`: readings of the data by the loop before it. */
+export type RankFault =
+  | { readonly kind: 'kill'; readonly rank: number; readonly step: number; readonly phase?: string | undefined }
+  | { readonly kind: 'pause'; readonly rank: number; readonly step: number; readonly phase?: string | undefined; readonly ms: number }
+  | { readonly kind: 'slow'; readonly rank: number; readonly times: number };
 
 /** Workers that are alive. One piece of work at a time. */
 export interface Session {
@@ -38,6 +65,8 @@ export interface EngineHooks {
   readonly onSteps?: (steps: readonly StepRecord[]) => void;
   /** State to go on from, now and then (`TrainingJob.checkpointEveryMs`), and when a limit or an abort ends the run. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
+  /** Something that the user should know of, as it happens: a worker was lost and replaced. */
+  readonly onNote?: (text: string) => void;
   /** Ends the run at the next step, on all ranks: what was learned until then is the result. */
   readonly signal?: AbortSignal;
 }

@@ -7,9 +7,7 @@ import { mapReduce } from '../strategies/map-reduce.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
 import { kernelsFor } from './kernels.ts';
 import { StepBatcher } from './step-batcher.ts';
-
-/** How long the calling thread may be kept before the event loop gets a turn. */
-const TURN_MS = 5;
+import { turns } from './turns.ts';
 
 /**
  * Everything in the calling thread: one rank, or several that speak by loopback (nothing runs at the same time: for study
@@ -20,20 +18,6 @@ export const inline: Engine = {
   kind: 'resident',
   open: (workers): Session => ({ workers, run, train, close: () => Promise.resolve() }),
 };
-
-/** Gives the event loop a turn when the last one is long ago. */
-function turns(): () => Promise<void> | undefined {
-  let ends = performance.now() + TURN_MS;
-  return () => {
-    if (performance.now() < ends) return undefined;
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        ends = performance.now() + TURN_MS;
-        resolve();
-      });
-    });
-  };
-}
 
 async function run(tasks: readonly ArrayTask[]): Promise<ArrayTaskResult[]> {
   const pause = turns();

@@ -1,10 +1,11 @@
 import { ParagradError } from '../errors.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { inline } from './inline.ts';
+import { processes } from './processes/processes.ts';
 import { threads } from './threads.ts';
 
 /** All engines by name. A new one is a file and a line here. */
-export const ENGINES: Readonly<Record<EngineName, Engine>> = { inline, threads };
+export const ENGINES: Readonly<Record<EngineName, Engine>> = { inline, threads, processes };
 
 /** @throws PARAGRAD_OPTION for an unknown name. */
 export function engineOf(name: string): Engine {

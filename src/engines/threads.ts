@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { createSharedCollective, reportLost, type SharedHandle } from '../communicate/shared/memory.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
+import { GuardedHooks } from './hooks.ts';
 import type { WorkerMessage, WorkerRequest } from './worker/protocol.ts';
+import { workerFile } from './worker-file.ts';
 
 /**
  * One worker thread per rank, over the same memory. The ranks run the loop in lockstep and speak through shared memory; this
@@ -65,34 +65,6 @@ class Thread {
     this.#gone ??= new ParagradError('PARAGRAD_WORKER_LOST', `worker ${this.rank} ${how}`, { place: { rank: this.rank }, cause });
     this.#pending?.reject(this.#gone);
     this.#pending = undefined;
-  }
-}
-
-/**
- * Hooks that may throw. Thrown from a message's handler nobody could catch it: the first error ends the run at its next step, so
- * that every thread has answered, and is thrown then.
- */
-class GuardedHooks implements EngineHooks {
-  readonly onSteps: NonNullable<EngineHooks['onSteps']>;
-  readonly onCheckpoint: NonNullable<EngineHooks['onCheckpoint']>;
-  #thrown: { readonly error: unknown } | undefined;
-
-  constructor(hooks: EngineHooks, end: () => void) {
-    const guard = <T>(hook: ((value: T) => void) | undefined, value: T): void => {
-      if (this.#thrown !== undefined) return;
-      try {
-        hook?.(value);
-      } catch (error) {
-        this.#thrown = { error };
-        end();
-      }
-    };
-    this.onSteps = (steps) => guard(hooks.onSteps, steps);
-    this.onCheckpoint = (checkpoint) => guard(hooks.onCheckpoint, checkpoint);
-  }
-
-  rethrow(): void {
-    if (this.#thrown !== undefined) throw this.#thrown.error;
   }
 }
 
@@ -166,12 +138,4 @@ async function settled(answers: readonly Promise<Answer>[]): Promise<Answer[]> {
   if (failures.length > 0)
     throw failures.find((error) => !(error instanceof ParagradError && error.code === 'PARAGRAD_PEER_LOST')) ?? failures[0];
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-}
-
-/** The bundle: beside this file's folder in the package, in `dist/` when this runs from source. */
-function workerFile(): string {
-  const candidates = ['../worker.mjs', '../../dist/worker.mjs'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  const file = candidates.find((path) => existsSync(path));
-  if (file === undefined) throw new ParagradError('PARAGRAD_INTERNAL', 'the worker bundle is missing: run `npm run build`');
-  return file;
 }

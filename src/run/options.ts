@@ -1,7 +1,9 @@
 import type { ColumnChoices } from '../data/table.ts';
+import { ENGINES } from '../engines/registry.ts';
 import { ParagradError } from '../errors.ts';
 import { MODELS } from '../models/model.ts';
 import { OPTIMIZERS, SQUARED_ONLY, WITH_RATE } from '../update/index.ts';
+import { checkProcessOptions } from './process-options.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Options with the defaults filled in, as they go into `config.json`. What only the data can decide stays open. */
@@ -57,7 +59,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   oneOf('--model', resolved.model, ['auto', ...Object.keys(MODELS)]);
   oneOf('--optimizer', resolved.optimizer, ['auto', ...Object.keys(OPTIMIZERS)]);
   oneOf('--dtype', resolved.dtype, ['f32', 'f64']);
-  oneOf('--engine', resolved.engine, ['auto', 'inline', 'threads']);
+  oneOf('--engine', resolved.engine, ['auto', ...Object.keys(ENGINES)]);
   oneOf('--partition', resolved.partition, ['auto', 'rows', 'columns', 'grid']);
   oneOf('--start', resolved.start, ['null', 'zero']);
   oneOf('--shuffle', resolved.shuffle, ['windows', 'none']);
@@ -80,6 +82,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   whole('--max-passes', resolved.maxPasses, 1, 1e12);
   whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   whole('--workers', resolved.workers, 1, 1024);
+  checkProcessOptions(resolved);
   whole('--max-categories', resolved.maxCategories, 1, 65_536);
   if (resolved.learningRate !== 'auto') belongsTo('--learning-rate', resolved, WITH_RATE, 'has no fixed rate');
   if (resolved.lineSearch === 'backtracking') belongsTo('--line-search', resolved, ['gradient-descent'], 'chooses its steps itself');

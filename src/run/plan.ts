@@ -1,4 +1,5 @@
 import { usableCores } from '../data/limits.ts';
+import type { EngineName } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
@@ -10,7 +11,7 @@ const SMALL_BYTES = 16 * 1024 * 1024;
 const MAX_WORKERS = 1024;
 
 export interface Plan {
-  readonly engine: 'inline' | 'threads';
+  readonly engine: EngineName;
   readonly partition: Partition;
 }
 
@@ -28,12 +29,9 @@ export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'w
   return { engine, partition: partitionOf(layout, kind, count) };
 }
 
-function engineFor(
-  layout: Layout,
-  { engine, workers }: Pick<TrainOptions, 'engine' | 'workers'>,
-  kind: PartitionKind,
-): 'inline' | 'threads' {
-  if (engine === 'inline' || engine === 'threads') return engine;
+function engineFor(layout: Layout, { engine, workers }: Pick<TrainOptions, 'engine' | 'workers'>, kind: PartitionKind): EngineName {
+  // Processes have to be asked for: on one machine threads do the same without copies.
+  if (engine !== undefined && engine !== 'auto') return engine;
   if (workers !== undefined) return workers > 1 ? 'threads' : 'inline';
   if (kind !== 'rows') return 'threads';
   return layout.rows * layout.columns * bytesPerValue(layout.dtype) < SMALL_BYTES ? 'inline' : 'threads';

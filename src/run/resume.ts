@@ -6,6 +6,7 @@ import { ParagradError } from '../errors.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { datasetAt, withoutEncoding } from './dataset.ts';
 import { CONFIG } from './model-folder.ts';
+import { withoutProcesses } from './process-options.ts';
 import type { TrainedRun } from './train.ts';
 import { runTraining } from './train.ts';
 import type { TrainOptions } from './types.ts';
@@ -14,7 +15,21 @@ import { NUMERICS_VERSION } from './version.ts';
 /** What may be different when a run goes on: nothing that decides a bit of the result. */
 export type ResumeOptions = Pick<
   TrainOptions,
-  'engine' | 'workers' | 'partition' | 'maxPasses' | 'timeLimitSeconds' | 'checkpointSeconds' | 'signal' | 'onEvent'
+  | 'engine'
+  | 'workers'
+  | 'partition'
+  | 'communicate'
+  | 'reducers'
+  | 'maxRestarts'
+  | 'workerTimeoutSeconds'
+  | 'kill'
+  | 'pause'
+  | 'slow'
+  | 'maxPasses'
+  | 'timeLimitSeconds'
+  | 'checkpointSeconds'
+  | 'signal'
+  | 'onEvent'
 >;
 
 /**
@@ -35,7 +50,8 @@ export async function resume(run: string, options: ResumeOptions = {}, source?: 
     throw new ParagradError('PARAGRAD_RESUME', `${run} was trained on arrays: hand them over to go on`, { place: { file: run } });
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   // The time limit of before has passed; a limit of passes stands unless another is given.
-  const { timeLimitSeconds: _past, ...before } = config.options;
+  const { timeLimitSeconds: _past, ...begun } = config.options;
+  const before = options.engine === undefined ? begun : withoutProcesses(begun);
   if (isTableSource(data) && [data].flat().includes('-'))
     throw new ParagradError('PARAGRAD_RESUME', `${run} was trained on standard input, which cannot be read again: train anew`, {
       place: { file: run },

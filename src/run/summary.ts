@@ -85,6 +85,7 @@ export function summaryOf(run: {
 /** What was left out of the rows, in words: nothing is dropped silently. */
 export function skipNotes({ counts, bad }: Pick<Encoded, 'counts' | 'bad'>): string[] {
   const notes = badNotes(bad);
+    ...(outcome.restarts === undefined ? {} : { restarts: outcome.restarts }),
   if (counts.withoutTarget > 0)
     notes.push(
       `${counts.withoutTarget} ${counts.withoutTarget === 1 ? 'row was' : 'rows were'} skipped: ${counts.withoutTarget === 1 ? 'its' : 'their'} target is missing`,

@@ -10,7 +10,7 @@ import { encodedColumns } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
 import type { RowColumns } from '../data/table.ts';
-import type { Session } from '../engines/engine.ts';
+import type { EngineOptions, Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
 import { layoutOf } from '../partition/layout.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
@@ -23,6 +23,8 @@ import { CONFIG, configText, loadModel, writeModel } from './model-folder.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { NewFolder } from './run-folder.ts';
+import { engineOptionsOf } from './process-options.ts';
+import { type RowsOfWorkers, rowsOfWorkers } from './rows-of-workers.ts';
 import { schemaSummary, summaryOf } from './summary.ts';
 import type { RunEvent, RunSummary, TrainOptions } from './types.ts';
 import { validate } from './validate.ts';
@@ -54,13 +56,18 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   const emit = (event: RunEvent): void => options.onEvent?.(event);
   const folder = await folderOf(resolved, resume);
-  const { validationData } = resolved;
-  const stored = validationData === undefined ? resolved : { ...resolved, validationData: absolute(validationData) };
+  // Faults are for this run, not for one that goes on with it.
+  const { validationData, kill: _kill, pause: _pause, slow: _slow, ...others } = resolved;
+  const stored = validationData === undefined ? others : { ...others, validationData: absolute(validationData) };
   const config = configText(isTableSource(source) ? absolute(source) : null, stored);
   const crew = new Crew();
   try {
-    const encoded = await encodeSource(dataset ?? source, resolved, crew, options.signal, emit);
-    const classWeights = resolved.classWeight === 'balanced' ? balanceClasses(encoded) : undefined;
+  let checkpoints: CheckpointWriter | undefined;
+  let rows: RowsOfWorkers | undefined;
+    if (resolved.engine === 'processes') rows = await rowsOfWorkers(dataset ?? source, resolved, { signal: options.signal, emit });
+    const encoded = rows?.encoded ?? (await encodeSource(dataset ?? source, resolved, crew, options.signal, emit));
+    const balanced = resolved.classWeight === 'balanced';
+    const classWeights = balanced ? await (rows === undefined ? balanceClasses(encoded) : rows.balance()) : undefined;
     const schema = { ...schemaSummary(encoded, resolved), classWeights };
     emit({ kind: 'schema', schema });
     const plan = planOf(encoded.store.training.layout, resolved);
@@ -68,17 +75,19 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
     const initial =
       resolved.init === undefined || resume !== undefined ? undefined : initialVector(await loadModel(resolved.init), encoded);
     if (initial?.note !== undefined) emit({ kind: 'note', text: initial.note });
-    const job = { ...jobOf(encoded, resolved, plan), resume, initial: initial?.vector };
-    const session = await crew.open(plan.engine, plan.partition.workers);
-    const checkpoints = folder === undefined ? undefined : new CheckpointWriter(folder.path);
+    const data = rows === undefined ? undefined : { folder: rows.dataset.folder, id: rows.dataset.manifest.id, factors: classWeights };
+    const job = { ...jobOf(encoded, resolved, plan), source: data, resume, initial: initial?.vector };
+    const session = await crew.open(plan.engine, plan.partition.workers, { ...engineOptionsOf(resolved), remove: rows?.temporary });
+    checkpoints = folder === undefined ? undefined : new CheckpointWriter(folder.path);
     const outcome = await session.train(job, {
       onSteps: (steps) => emit({ kind: 'steps', steps }),
       onCheckpoint: (checkpoint) => checkpoints?.write(checkpoint, async () => folder?.begin(CONFIG, config)),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onNote: (text) => emit({ kind: 'note', text }),
     });
     await checkpoints?.finish();
     await crew.close();
-    const validation = await validate(encoded, outcome.outcome.vector, resolved.kernels);
+    const validation = await validate((await rows?.withValidation()) ?? encoded, outcome.outcome.vector, resolved.kernels);
     const summary = summaryOf({
       encoded,
       schema,
@@ -96,9 +105,14 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
       emit({ kind: 'saved', path: folder.path });
     }
     return { model, summary };
+    await rows?.release();
   } catch (error) {
     await folder?.discard();
+    await crew.close();
+    // What can be resumed is on the disk before the error is told.
+    await checkpoints?.finish().catch(() => undefined);
     throw error;
+    await rows?.release(error);
   } finally {
     await crew.close();
   }
@@ -109,7 +123,7 @@ class Crew {
   #session: Session | undefined;
   #engine: string | undefined;
 
-  async open(engine: Plan['engine'], workers: number): Promise<Session> {
+  async open(engine: Plan['engine'], workers: number, options?: EngineOptions): Promise<Session> {
     if (this.#session !== undefined && this.#engine === engine && this.#session.workers === workers) return this.#session;
     await this.close();
     this.#session = engineOf(engine).open(workers);

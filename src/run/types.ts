@@ -1,9 +1,12 @@
 import type { BadRows } from '../data/bad-rows.ts';
 import type { TableSource } from '../data/table.ts';
+import type { Communicate, EngineName } from '../engines/engine.ts';
+import type { ClassWeights } from '../data/class-weights.ts';
+import type { SoftmaxMetrics } from '../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
-import type { FirstStep, L2Value, StepRecord } from '../strategies/job.ts';
+import type { FirstStep, L2Value, Restart, StepRecord } from '../strategies/job.ts';
 import type { OptimizerName } from '../update/index.ts';
 import type { EndReason } from '../update/optimizer.ts';
 
@@ -45,7 +48,21 @@ export interface TrainOptions {
   /** Storage type of the encoded features; default 'f32'. */
   readonly dtype?: Dtype;
   /** Default 'auto': inline for small data, else threads. */
-  readonly engine?: 'auto' | 'inline' | 'threads';
+  readonly engine?: 'auto' | EngineName;
+  /** Processes only: how sums move. Default 'peer-to-peer'; 'ring' is for comparison: its bits depend on the number of workers. */
+  readonly communicate?: Communicate;
+  /** `communicate: 'client-server'` only: how many workers add. Default 1. */
+  readonly reducers?: number;
+  /** Processes only: how often each worker is replaced when it is lost, before the run ends with an error. Default 3. */
+  readonly maxRestarts?: number;
+  /** Processes only: a worker that shows no sign of life for so long is replaced. Default 10. */
+  readonly workerTimeoutSeconds?: number;
+  /** Processes only, to see what happens: `RANK@STEP` kills a worker before that reading of the data, `RANK@STEP:PHASE` in a phase. */
+  readonly kill?: readonly string[];
+  /** The same for a worker that stands still: `RANK@STEP=2s`. */
+  readonly pause?: readonly string[];
+  /** A worker that computes slowly: `RANK=3x`. */
+  readonly slow?: readonly string[];
   /** Default: one per core, and no more than there are chunks (or column blocks). */
   readonly workers?: number;
   /** Default 'auto': rows. */
@@ -137,7 +154,7 @@ export interface SchemaSummary {
 
 /** Who owns what, and what a step moves: a pure function of shape and options. */
 export interface PlanSummary {
-  readonly engine: 'inline' | 'threads';
+  readonly engine: EngineName;
   readonly partition: PartitionKind;
   readonly workers: number;
   readonly dtype: Dtype;
@@ -205,3 +222,5 @@ export interface RunSummary {
   readonly l2Path?: readonly L2Value[];
   readonly firstStep?: FirstStep;
 }
+  /** Workers that were lost and replaced. */
+  readonly restarts?: readonly Restart[];

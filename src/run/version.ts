@@ -1,2 +1,1 @@
-/** Version of the numerical contract (docs/numerics.md): a change of any bit of any result changes it. */
-export const NUMERICS_VERSION = 1;
+export { NUMERICS_VERSION } from '../partition/version.ts';

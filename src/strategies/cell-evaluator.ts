@@ -1,6 +1,6 @@
 import { CONTROL, type Collective, type ControlWord, type Part } from '../communicate/collective.ts';
 import { Scratch } from '../data/scratch.ts';
-import type { DataStore, StoredSet } from '../data/store.ts';
+import { addressOf, type DataStore, panelStrideOf, type StoredSet } from '../data/store.ts';
 import { assert } from '../errors.ts';
 import { ACCUMULATOR_BYTES, type KernelLoss, type Kernels, LANES } from '../kernels/kernels.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
@@ -208,8 +208,8 @@ export class CellEvaluator implements Evaluator {
       const panels = panelsOfChunk(layout, chunk);
       this.#clear(kernel, base, place.segment, own);
       const run = {
-        x: place.x + firstColumn * CACHE_LINE_BYTES,
-        panelStride: layout.columns * CACHE_LINE_BYTES,
+        x: addressOf(set, place, firstColumn),
+        panelStride: panelStrideOf(set),
         panels,
         columns: own,
         blockColumns: layout.blockColumns,

@@ -1,5 +1,5 @@
 import type { Collective, Part } from '../communicate/collective.ts';
-import type { StoredSet } from '../data/store.ts';
+import { addressOf, panelStrideOf, type StoredSet } from '../data/store.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
 import type { Share } from '../partition/plan.ts';
 import { coverOf, leavesOf } from '../partition/tree.ts';
@@ -111,8 +111,8 @@ export class DotExchange {
     const panels = panelsOfChunk(layout, chunk);
     const out = scratch.at('partial dots', panels * CACHE_LINE_BYTES);
     const run = {
-      x: place.x + columns.begin * CACHE_LINE_BYTES,
-      panelStride: layout.columns * CACHE_LINE_BYTES,
+      x: addressOf(set, place, columns.begin),
+      panelStride: panelStrideOf(set),
       panels,
       columns: columns.end - columns.begin,
       blockColumns: layout.blockColumns,

@@ -1,4 +1,5 @@
 import type { Traffic } from '../communicate/collective.ts';
+import type { ClassWeights } from '../data/class-weights.ts';
 import type { DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
 import type { Partition } from '../partition/plan.ts';
@@ -8,6 +9,8 @@ import type { Vector } from '../update/pass.ts';
 /** What every rank of a training run is told. Survives `structuredClone`. */
 export interface TrainingJob {
   readonly store: DataStore;
+  /** Where processes find the data; engines that share memory read the store. */
+  readonly source?: DataSource | undefined;
   readonly partition: Partition;
   readonly model: Model['name'];
   /** A name of the optimizer registry, or 'auto'. */
@@ -43,6 +46,13 @@ export interface TrainingJob {
 export interface Checkpoint {
   readonly optimizer: string;
   /** The optimizer's state: plain data. */
+/** A dataset folder: its path, the id of its manifest, and what weights of training rows are multiplied with, by class. */
+export interface DataSource {
+  readonly folder: string;
+  readonly id: string;
+  readonly factors?: ClassWeights | undefined;
+}
+
   readonly state: unknown;
   /** Σv, Σv·y, Σv·offset and Σv·x of the training rows: other data have others. */
   readonly fingerprint: Float64Array;
@@ -129,3 +139,16 @@ export interface TrainingOutcome {
   readonly traffic: Traffic;
   readonly trainMs: number;
 }
+  /** Workers that were lost and replaced on the way, where an engine does that. */
+  readonly restarts?: readonly Restart[] | undefined;
+}
+
+/** A worker that was lost in the middle of a run. */
+export interface Restart {
+  readonly rank: number;
+  /** Of the group that it was lost from: how often work had been taken up again before. */
+  readonly generation: number;
+  /** What happened to it, in words. */
+  readonly why: string;
+  /** What it was doing, as far as is known. */
+  readonly phase: string;

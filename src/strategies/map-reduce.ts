@@ -47,6 +47,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   };
   const { state, reason, watch } = await loop(optimizer, problem, evaluator, {
     maxPasses: job.maxPasses,
+  const onState = (state: unknown, watch: ValidationWatch | undefined): void => {
+    const length = steps.length;
+    host.onState?.(() => ({ optimizer: optimizer.name, state, fingerprint, watch, steps: steps.slice(0, length), path }));
+  };
     decide: host.decide,
     resume: job.resume,
     patience: job.earlyStopping,
@@ -60,6 +64,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   });
   if (reason === 'aborted' || reason === 'time limit' || reason === 'max passes') checkpoint(state, watch);
   const outcome = watch?.outcome ?? optimizer.outcome(state, reason);
+    onState,
   const { weights } = outcome.vector;
   const penalty = 0.5 * problem.l2 * dot(problem.layout, { weights, intercept: 0 }, { weights, intercept: 0 });
   const progress = optimizer.progress(state);
@@ -97,6 +102,10 @@ interface LoopOptions<State> {
  * The synchronous loop, written once: who answers the passes (resident ranks, or jobs of an engine) is the evaluator's
  * business. Limits take effect for all ranks at the same pass: passes are counted alike, the clock is rank 0's.
  */
+  /** Lets an engine in the user's own thread give way to the event loop. */
+  readonly pause?: RankHost['pause'];
+  /** After every pass. */
+  readonly onState?: (state: State, watch: ValidationWatch | undefined) => void;
 export async function loop<State>(
   optimizer: Optimizer<State>,
   problem: Problem,
@@ -135,6 +144,7 @@ async function watched(
   validationLoss: (vector: Vector) => Promise<number>,
 ): Promise<ValidationWatch> {
   const loss = await validationLoss(outcome.vector);
+    options.onState?.(state, watch);
   if (before === undefined || loss < before.loss) return { loss, since: 0, outcome };
   return { ...before, since: before.since + 1 };
 }

@@ -1,3 +1,4 @@
+import type { Channel } from '../communicate/channel.ts';
 import type { Collective, ControlWord } from '../communicate/collective.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
@@ -17,6 +18,16 @@ export interface RankHost {
   readonly onStep: (step: StepRecord) => void;
   /** Rank 0 only: now and then, and when a limit or an abort ends the run. Must not keep the checkpoint's arrays. */
   readonly onCheckpoint: (checkpoint: Checkpoint) => void;
+  /**
+   * After every pass of the loop: `take` makes a checkpoint of the state that the loop has now, whenever it is called. A group
+   * that lost a member goes on from the newest one.
+   */
+  readonly onState?: (take: () => Checkpoint) => void;
+  /**
+   * Opens channels to all other ranks, by rank, for a strategy that sends messages of its own; undefined where ranks share
+   * memory. All ranks call it, as often. Who opened them closes them.
+   */
+  readonly openChannels?: () => Promise<readonly (Channel | undefined)[]>;
   readonly pause?: () => Promise<void> | undefined;
 }
 

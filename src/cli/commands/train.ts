@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { labelOf, type TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
+import type { ResumeOptions } from '../../run/resume.ts';
 import type { TrainedRun } from '../../run/train.ts';
 import type { RunSummary, TrainOptions } from '../../run/types.ts';
 import type { TrainFlags } from '../flags.ts';
@@ -43,7 +44,7 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
 type Begin = (signal: AbortSignal, progress: LiveProgress) => Promise<TrainedRun>;
 
 async function beginning(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<Begin> {
-  const { json: _json, timeLimit, checkpointEvery, resume: _resume, report: _report, ...given } = flags;
+  const { json: _json, timeLimit, checkpointEvery, workerTimeout, resume: _resume, report: _report, ...given } = flags;
   const { config: _config, dryRun: _dryRun, ...options } = given as typeof given & { config?: unknown; dryRun?: unknown };
   if (file === undefined)
     throw new ParagradError('PARAGRAD_USAGE', 'name a table to train on, or a run to go on with: --resume RUN', { place: {} });
@@ -59,11 +60,24 @@ async function beginning(file: TableSource | undefined, flags: TrainFlags, termi
     );
   const out = flags.out ?? freeName(defaultOut(target, new Date()));
   const { train } = await import('../../run/train.ts');
-  return (signal, progress) => train(file, { ...options, ...seconds(timeLimit, checkpointEvery), out, signal, onEvent: progress.onEvent });
+  return (signal, progress) =>
+    train(file, { ...options, ...seconds({ timeLimit, checkpointEvery, workerTimeout }), out, signal, onEvent: progress.onEvent });
 }
 
 /** Flags that a run may be resumed with; all others were decided when it began. */
-const RESUME_FLAGS = ['resume', 'json', 'report', 'engine', 'workers', 'partition', 'maxPasses', 'timeLimit', 'checkpointEvery'];
+const RESUME_OPTIONS = [
+  'engine',
+  'workers',
+  'partition',
+  'maxPasses',
+  'communicate',
+  'reducers',
+  'maxRestarts',
+  'kill',
+  'pause',
+  'slow',
+] as const satisfies readonly (keyof ResumeOptions)[];
+const RESUME_FLAGS: readonly string[] = ['resume', 'json', 'report', 'timeLimit', 'checkpointEvery', 'workerTimeout', ...RESUME_OPTIONS];
 
 function resuming(file: TableSource | undefined, run: string, flags: TrainFlags): Begin {
   // Commander says `intercept: true` and `standardize: true` where nobody said anything.
@@ -75,19 +89,23 @@ function resuming(file: TableSource | undefined, run: string, flags: TrainFlags)
       `--resume goes on with a run as it was begun: leave out ${(file === undefined ? undefined : labelOf(file)) ?? `--${wrong?.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`}`,
       { place: { option: '--resume' } },
     );
-  const { engine, workers, partition, maxPasses, timeLimit, checkpointEvery } = flags;
-  const given = Object.entries({ engine, workers, partition, maxPasses }).filter(([, value]) => value !== undefined);
+  const given = RESUME_OPTIONS.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const]));
   return async (signal, progress) => {
     const { resume } = await import('../../run/resume.ts');
-    return resume(run, { ...Object.fromEntries(given), ...seconds(timeLimit, checkpointEvery), signal, onEvent: progress.onEvent });
+    return resume(run, { ...Object.fromEntries(given), ...seconds(flags), signal, onEvent: progress.onEvent });
   };
 }
 
-function seconds(
-  timeLimit: number | undefined,
-  checkpointEvery: number | undefined,
-): Pick<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds'> {
+function seconds({
+  timeLimit,
+  checkpointEvery,
+  workerTimeout,
+}: Partial<Record<'timeLimit' | 'checkpointEvery' | 'workerTimeout', number | undefined>>): Pick<
+  TrainOptions,
+  'timeLimitSeconds' | 'checkpointSeconds' | 'workerTimeoutSeconds'
+> {
   return {
+    ...(workerTimeout === undefined ? {} : { workerTimeoutSeconds: workerTimeout }),
     ...(timeLimit === undefined ? {} : { timeLimitSeconds: timeLimit }),
     ...(checkpointEvery === undefined ? {} : { checkpointSeconds: checkpointEvery }),
   };

@@ -6,7 +6,7 @@ import type { Facts } from './format.ts';
 import { type Dataset, type Into, numbersOf, visitChunks } from './read.ts';
 
 /** What the manifest says of the encoded data. */
-function factsOf({ manifest }: Dataset): Facts {
+export function factsOf({ manifest }: Dataset): Facts {
   const {
     format: _format,
     formatVersion: _version,

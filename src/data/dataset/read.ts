@@ -170,7 +170,7 @@ export class ShardReader {
 const AT_ONCE = 4;
 
 /**
- * Visits all chunks of a dataset, shard by shard; chunks of a shard several at a time, in no particular order.
+ * Visits all chunks of a dataset, or those of `ranges`, shard by shard; chunks of a shard several at a time, in no particular order.
  *
  * @throws what `ShardReader` does; the signal's reason when aborted
  */
@@ -178,10 +178,16 @@ export async function visitChunks(
   dataset: Dataset,
   visit: (reader: ShardReader, set: SetName, chunk: number) => Promise<void>,
   signal?: AbortSignal,
+  ranges?: Readonly<Record<SetName, { readonly chunkBegin: number; readonly chunkEnd: number }>>,
 ): Promise<void> {
+  const wanted = dataset.shards.flatMap(({ set, ...shard }, index) => {
+    const chunkBegin = Math.max(shard.chunkBegin, ranges?.[set].chunkBegin ?? 0);
+    const chunkEnd = Math.min(shard.chunkEnd, ranges?.[set].chunkEnd ?? shard.chunkEnd);
+    return chunkBegin < chunkEnd ? [{ index, set, chunkBegin, chunkEnd }] : [];
+  });
   // All heads first: a missing or foreign shard is found before hours are spent on the others.
-  for (const index of dataset.shards.keys()) await (await ShardReader.open(dataset, index)).close();
-  for (const [index, { set, chunkBegin, chunkEnd }] of dataset.shards.entries()) {
+  for (const { index } of wanted) await (await ShardReader.open(dataset, index)).close();
+  for (const { index, set, chunkBegin, chunkEnd } of wanted) {
     const reader = await ShardReader.open(dataset, index);
     let next = chunkBegin;
     const work = async (): Promise<void> => {

@@ -1,54 +1,29 @@
-import { parentPort } from 'node:worker_threads';
-import { CONTROL } from '../../communicate/collective.ts';
-import { joinSharedCollective } from '../../communicate/shared/collective.ts';
-import { ParagradError } from '../../errors.ts';
-import { runArrayTaskFast } from '../../kernels/array-tasks.ts';
-import { mapReduce } from '../../strategies/map-reduce.ts';
-import { kernelsFor } from '../kernels.ts';
-import { StepBatcher } from '../step-batcher.ts';
-import type { WorkerMessage, WorkerRequest } from './protocol.ts';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, workerData } from 'node:worker_threads';
+import { parseKey } from '../../communicate/streams/key.ts';
+import type { Invitation } from './orders.ts';
+import { serve } from './process.ts';
+import { isPulse, servePulse } from './pulse.ts';
+import { serveThread } from './thread.ts';
 
 /**
- * What a worker runs, bundled into one file without dependencies. It is told its rank, its data and how to reach the others;
- * from then on the ranks speak to each other only, and rank 0 tells about progress now and then.
+ * What a worker runs, bundled into one file without dependencies: as a thread, as a process with an invitation in its
+ * environment, or as the thread of such a process that shows that it is alive.
  */
-async function answer(request: WorkerRequest): Promise<WorkerMessage> {
-  if (request.kind === 'tasks') return { kind: 'results', results: request.tasks.map(runArrayTaskFast) };
-  const { job, rank } = request;
-  const world = joinSharedCollective(request.world, rank);
-  const row = joinSharedCollective(request.row, rank % job.partition.grid.columns);
-  const batcher = new StepBatcher((steps) => post({ kind: 'steps', steps }));
-  const aborted = new Int32Array(request.aborted);
-  const outcome = await mapReduce.run(job, {
-    rank,
-    world,
-    row,
-    kernels: kernelsFor(job.kernels, job.store.training.layout.dtype),
-    now: () => performance.now(),
-    decide: () => {
-      if (rank !== 0) return CONTROL.go;
-      if (Atomics.load(aborted, 0) !== 0) return CONTROL.abort;
-      return Date.now() >= job.endAtMs ? CONTROL.timeLimit : CONTROL.go;
-    },
-    onCheckpoint: (checkpoint) => post({ kind: 'checkpoint', checkpoint }),
-    onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
-  });
-  batcher.flush();
-  await row.close();
-  await world.close();
-  return { kind: 'outcome', outcome: rank === 0 ? outcome : undefined };
+if (!isMainThread) {
+  if (isPulse(workerData)) servePulse(workerData);
+  else serveThread();
+} else {
+  const { PARAGRAD_INVITATION, PARAGRAD_KEY, ...rest } = process.env;
+  // Neither is for whatever is started from here.
+  process.env = rest;
+  // Ctrl-C is the coordinator's to understand.
+  process.on('SIGINT', () => undefined);
+  if (PARAGRAD_INVITATION === undefined) {
+    console.error('This is a worker of paragrad: paragrad starts it.');
+    process.exitCode = 2;
+  } else {
+    const invitation = JSON.parse(PARAGRAD_INVITATION) as Invitation;
+    await serve(invitation, PARAGRAD_KEY === undefined ? undefined : parseKey(PARAGRAD_KEY), fileURLToPath(import.meta.url));
+  }
 }
-
-function failure(error: unknown): WorkerMessage {
-  if (error instanceof ParagradError) return { kind: 'failed', error: error.toJSON() };
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { kind: 'failed', error: { code: 'PARAGRAD_INTERNAL', message, place: {} } };
-}
-
-function post(message: WorkerMessage): void {
-  parentPort?.postMessage(message);
-}
-
-parentPort?.on('message', (request: WorkerRequest) => {
-  answer(request).then(post, (error: unknown) => post(failure(error)));
-});

@@ -1,0 +1,222 @@
+import type { Channel } from '../../communicate/channel.ts';
+import { CONTROL, type Collective } from '../../communicate/collective.ts';
+import { createMessageCollective } from '../../communicate/messages/collective.ts';
+import type { StreamChannel } from '../../communicate/streams/channel.ts';
+import { connect } from '../../communicate/streams/connect.ts';
+import type { Key } from '../../communicate/streams/key.ts';
+import { createMesh, type MeshPort, openPort } from '../../communicate/streams/mesh.ts';
+import { loadParts, NO_PART, partsOf } from '../../data/dataset/part.ts';
+import { openDataset } from '../../data/dataset/read.ts';
+import type { DataStore } from '../../data/store.ts';
+import { assert, ParagradError } from '../../errors.ts';
+import { NUMERICS_VERSION } from '../../partition/version.ts';
+import type { Checkpoint, TrainingOutcome } from '../../strategies/job.ts';
+import { mapReduce } from '../../strategies/map-reduce.ts';
+import { kernelsFor } from '../kernels.ts';
+import { StepBatcher } from '../step-batcher.ts';
+import { turns } from '../turns.ts';
+import { GROUP, type Invitation, type Order, type Phase, type Report } from './orders.ts';
+import { decodePlain, encodePlain } from './plain.ts';
+import { plainError } from './plain-error.ts';
+import { endAsOrphan, Pulse } from './pulse.ts';
+import { Tracker } from './tracker.ts';
+
+type RunOrder = Extract<Order, { kind: 'run' }>;
+type LoadOrder = Extract<Order, { kind: 'load' }>;
+
+/** Longest wait of a timer. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+/**
+ * A worker process: it goes to its coordinator, does what it is told, and ends when it is told so, or when the coordinator is gone
+ * (then by SIGKILL, in the middle of whatever it does).
+ *
+ * @param key of the run, where the connection is by TCP
+ * @param file the worker's bundle
+ * @throws what `connect` does, when the coordinator cannot be reached or refuses
+ */
+export async function serve(invitation: Invitation, key: Key | undefined, file: string): Promise<void> {
+  const { control, rank, attempt, own, pulseMs, parent } = invitation;
+  const hello = { group: GROUP.control, numericsVersion: NUMERICS_VERSION, generation: attempt, ...(rank === undefined ? {} : { rank }) };
+  const { channel, welcome } = await connect({ address: control, key, hello });
+  const pulse = new Pulse(file, { control, key, rank: welcome.you, attempt: welcome.generation, pulseMs, parent });
+  const port = await openPort({ address: own, key, numericsVersion: NUMERICS_VERSION });
+  const worker = new WorkerProcess(welcome.you, channel, port, new Tracker(pulse));
+  worker.report({ kind: 'ready', pid: process.pid, address: port.address });
+  try {
+    await worker.obey();
+  } catch {
+    // Nobody is there any more to be told of it.
+    endAsOrphan(parent);
+  }
+  process.exit(0);
+}
+
+/** The part of a generation that runs. */
+interface Running {
+  readonly generation: number;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+class WorkerProcess {
+  readonly #rank: number;
+  readonly #control: StreamChannel;
+  readonly #port: MeshPort;
+  readonly #tracker: Tracker;
+  #data: { readonly order: string; readonly store: DataStore } | undefined;
+  #running: Running | undefined;
+  #aborted = false;
+  #take: (() => Checkpoint) | undefined;
+
+  constructor(rank: number, control: StreamChannel, port: MeshPort, tracker: Tracker) {
+    this.#rank = rank;
+    this.#control = control;
+    this.#port = port;
+    this.#tracker = tracker;
+  }
+
+  report(report: Report): void {
+    // A connection that is gone shows where orders are waited for.
+    this.#control.send({ kind: 0, generation: 0, step: 0 }, encodePlain(report)).catch(() => undefined);
+  }
+
+  /** Until it is told to end. @throws when the coordinator is gone */
+  async obey(): Promise<void> {
+    for (;;) {
+      const order = decodePlain<Order>(await this.#control.receive(FOREVER_MS));
+      if (order.kind === 'end') return;
+      if (order.kind === 'welcome') this.#tracker.arm(order.faults, order.slow);
+      else if (order.kind === 'load') await this.#load(order);
+      else if (order.kind === 'run') this.#start(order);
+      else if (order.kind === 'abort') this.#aborted = true;
+      else if (order.kind === 'stop') void this.#stop(order.generation);
+      else this.report({ kind: 'state', checkpoint: this.#take?.(), count: this.#tracker.count });
+    }
+  }
+
+  async #load(order: LoadOrder): Promise<void> {
+    const key = JSON.stringify(order);
+    try {
+      if (this.#data?.order !== key) {
+        this.#data = undefined;
+        this.#data = { order: key, store: await this.#read(order) };
+      }
+      this.report({ kind: 'loaded' });
+      this.#tracker.enter('idle');
+    } catch (error) {
+      this.report({ kind: 'failed', generation: -1, error: plainError(error) });
+    }
+  }
+
+  async #read({ data, partition }: LoadOrder): Promise<DataStore> {
+    this.#tracker.enter('loading');
+    const dataset = await openDataset(data.folder, NUMERICS_VERSION);
+    if (dataset.manifest.id !== data.id)
+      throw new ParagradError('PARAGRAD_DATASET_MIXED', `${data.folder} is not the dataset that the coordinator has: it has another id`, {
+        place: { file: data.folder },
+      });
+    const share = partition.shares[this.#rank];
+    const nothing = { training: NO_PART, validation: NO_PART };
+    const parts = share === undefined ? nothing : partsOf(dataset.manifest.layouts, partition, share);
+    return loadParts(dataset, parts, { factors: data.factors, onChunk: () => this.#tracker.enter('loading') });
+  }
+
+  #start(order: RunOrder): void {
+    const { generation } = order;
+    const stop = new AbortController();
+    this.#aborted = false;
+    this.#take = undefined;
+    this.#tracker.count = order.count;
+    const run = async (): Promise<void> => {
+      try {
+        const outcome = await this.#run(order, stop.signal);
+        this.report({ kind: 'outcome', generation, outcome: this.#rank === 0 ? outcome : undefined });
+      } catch (error) {
+        this.report({ kind: 'failed', generation, error: plainError(error) });
+      }
+    };
+    this.#running = { generation, stop, done: run() };
+  }
+
+  async #stop(generation: number): Promise<void> {
+    const running = this.#running;
+    running?.stop.abort(new ParagradError('PARAGRAD_CLOSED', `generation ${generation} was ended by the coordinator`));
+    await running?.done;
+    this.#tracker.enter('idle');
+    this.report({ kind: 'stopped', generation, count: this.#tracker.count });
+  }
+
+  async #run(order: RunOrder, stop: AbortSignal): Promise<TrainingOutcome> {
+    const { job, generation, exchange } = order;
+    const { workers, grid } = job.partition;
+    const store = this.#data?.store;
+    assert(store !== undefined, 'a job came before its data');
+    const tracker = this.#tracker;
+    const rank = this.#rank;
+    const open: Channel[] = [];
+    stop.addEventListener('abort', () => {
+      for (const channel of open) void channel.close();
+    });
+    tracker.enter('map');
+    const meet = async (group: string, ranks: readonly number[]): Promise<(Channel | undefined)[]> => {
+      const addresses = ranks.map((other) => order.addresses[other] as RunOrder['addresses'][number]);
+      const place = { rank: ranks.indexOf(rank), size: ranks.length, addresses };
+      const channels = await createMesh({ port: this.#port, ...place, generation, group, timeoutMs: exchange.meetMs, signal: stop });
+      open.push(...channels.filter((channel) => channel !== undefined));
+      stop.throwIfAborted();
+      return channels;
+    };
+    const collective = async (group: string, ranks: readonly number[], onPhase?: (phase: Phase) => void): Promise<Collective> =>
+      createMessageCollective(ranks.indexOf(rank), await meet(group, ranks), {
+        generation,
+        timeoutMs: exchange.timeoutMs,
+        algorithm: exchange.algorithm,
+        reducers: Math.min(exchange.reducers, ranks.length),
+        ...(onPhase === undefined ? {} : { onPhase }),
+      });
+    const everyone = Array.from({ length: order.size }, (_, each) => each);
+    const firstOfRow = rank - (rank % grid.columns);
+    const rowRanks = rank < workers ? everyone.slice(firstOfRow, firstOfRow + grid.columns) : [rank];
+    const world = await collective('world', everyone, (phase) => tracker.enter(phase === 'idle' ? 'map' : phase));
+    const row = await collective(rank < workers ? `row ${firstOfRow}` : `rank ${rank}`, rowRanks);
+    const batcher = new StepBatcher((steps) => this.report({ kind: 'steps', steps }));
+    const turn = turns();
+    let meshes = 0;
+    try {
+      return await mapReduce.run(
+        { ...job, store },
+        {
+          rank,
+          world,
+          row,
+          kernels: kernelsFor(job.kernels, store.training.layout.dtype),
+          now: () => performance.now(),
+          decide: () => {
+            if (rank !== 0) return CONTROL.go;
+            if (this.#aborted) return CONTROL.abort;
+            return Date.now() >= job.endAtMs ? CONTROL.timeLimit : CONTROL.go;
+          },
+          onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
+          onCheckpoint: (checkpoint) => this.report({ kind: 'checkpoint', checkpoint, count: tracker.count }),
+          onState: (take) => {
+            this.#take = take;
+            tracker.count += 1;
+          },
+          openChannels: () => {
+            meshes += 1;
+            return meet(`channels ${meshes}`, everyone);
+          },
+          pause: () => {
+            stop.throwIfAborted();
+            return turn();
+          },
+        },
+      );
+    } finally {
+      batcher.flush();
+      await row.close();
+      await world.close();
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import type { EngineOptions, RankFault } from '../engines/engine.ts';
+import { ParagradError } from '../errors.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { TrainOptions } from './types.ts';
+
+/** Options of `--engine processes`: what they may be, and what the engine makes of them. */
+
+const COMMUNICATE = ['peer-to-peer', 'client-server', 'ring'];
+/** Phases that a fault can be put into (docs/algorithms.md). */
+const FAULT_PHASES = ['map', 'all-to-all', 'reduce-scatter', 'all-gather', 'shuffle', 'reduce', 'broadcast', 'loading', 'idle'];
+const OWN = ['communicate', 'reducers', 'maxRestarts', 'workerTimeoutSeconds', 'kill', 'pause', 'slow'] as const;
+const FLAGS: Readonly<Record<(typeof OWN)[number], string>> = {
+  communicate: '--communicate',
+  reducers: '--reducers',
+  maxRestarts: '--max-restarts',
+  workerTimeoutSeconds: '--worker-timeout',
+  kill: '--kill',
+  pause: '--pause',
+  slow: '--slow',
+};
+
+type Given = Pick<TrainOptions, (typeof OWN)[number] | 'engine' | 'workers'>;
+
+/** Options without those that only processes have: for a run that goes on with another engine. */
+export function withoutProcesses(options: TrainOptions): TrainOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(OWN as readonly string[]).includes(name)));
+}
+
+function wrong(option: string, message: string): ParagradError {
+  return new ParagradError('PARAGRAD_OPTION', message, { place: { option } });
+}
+
+/** @throws PARAGRAD_OPTION */
+export function checkProcessOptions(options: Given): void {
+  for (const name of OWN)
+    if (options[name] !== undefined && options.engine !== 'processes')
+      throw wrong(FLAGS[name], `${FLAGS[name]} is for --engine processes: add that, or leave it out`);
+  const { communicate, reducers, maxRestarts, workerTimeoutSeconds, workers } = options;
+  if (communicate !== undefined && !COMMUNICATE.includes(communicate))
+    throw wrong('--communicate', `--communicate must be one of ${COMMUNICATE.join(', ')}, not '${communicate}'`);
+  if (reducers !== undefined && communicate !== 'client-server')
+    throw wrong('--reducers', '--reducers is for --communicate client-server, where some workers add for all');
+  whole('--reducers', reducers, 1, 1024);
+  if (reducers !== undefined && workers !== undefined && reducers > workers)
+    throw wrong('--reducers', `--reducers ${reducers} must not be more than --workers ${workers}: reducers are workers`);
+  whole('--max-restarts', maxRestarts, 0, 1e6);
+  if (workerTimeoutSeconds !== undefined && !(workerTimeoutSeconds > 0 && workerTimeoutSeconds <= 86_400))
+    throw wrong('--worker-timeout', `--worker-timeout must be a time above 0 and of at most a day, not ${workerTimeoutSeconds}`);
+  faultsOf(options);
+}
+
+function whole(option: string, value: number | undefined, least: number, most: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return;
+  throw wrong(option, `${option} must be a whole number from ${least} to ${most}, not ${value}`);
+}
+
+/** What the options say to the engine. */
+export function engineOptionsOf(options: ResolvedOptions): EngineOptions {
+  const { communicate, reducers, maxRestarts, workerTimeoutSeconds } = options;
+  return {
+    communicate,
+    reducers,
+    maxRestarts,
+    silenceMs: workerTimeoutSeconds === undefined ? undefined : workerTimeoutSeconds * 1000,
+    faults: faultsOf(options),
+  };
+}
+
+/** @throws PARAGRAD_OPTION */
+function faultsOf({ kill = [], pause = [], slow = [], workers }: Given): RankFault[] {
+  const faults: RankFault[] = [
+    ...kill.map(
+      (text): RankFault => ({ kind: 'kill', ...placeOf('--kill', text, /^(\d+)@(\d+)(?::([a-z-]+))?$/u, '1@5 or 1@5:all-gather') }),
+    ),
+    ...pause.map((text): RankFault => {
+      const place = placeOf('--pause', text, /^(\d+)@(\d+)(?::([a-z-]+))?=(?:\d+(?:\.\d+)?)(?:ms|s|m)$/u, '1@5=2s or 1@5:map=500ms');
+      const [, amount, unit] = /=([\d.]+)(ms|s|m)$/u.exec(text) ?? [];
+      return { kind: 'pause', ...place, ms: Number(amount) * ({ ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'] ?? 1) };
+    }),
+    ...slow.map((text): RankFault => {
+      const [, rank, times] = /^(\d+)=(\d+(?:\.\d+)?)x?$/u.exec(text) ?? [];
+      if (rank === undefined || !(Number(times) >= 1))
+        throw wrong('--slow', `--slow must be like 1=3x: a rank, and how many times as long, not '${text}'`);
+      return { kind: 'slow', rank: Number(rank), times: Number(times) };
+    }),
+  ];
+  for (const { kind, rank } of faults)
+    if (workers !== undefined && rank >= workers)
+      throw wrong(`--${kind}`, `--${kind}: there is no rank ${rank}: ${workers} workers have the ranks 0 to ${workers - 1}`);
+  return faults;
+}
+
+function placeOf(option: string, text: string, form: RegExp, example: string): { rank: number; step: number; phase: string | undefined } {
+  const [, rank, step, phase] = form.exec(text) ?? [];
+  if (rank === undefined || step === undefined) throw wrong(option, `${option} must be like ${example}: a rank, and a step, not '${text}'`);
+  if (phase !== undefined && !FAULT_PHASES.includes(phase))
+    throw wrong(option, `${option}: there is no phase '${phase}': ${FAULT_PHASES.join(', ')}`);
+  return { rank: Number(rank), step: Number(step), phase };
+}

@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ArraySource } from '../data/arrays.ts';
+import { type ClassWeights, classWeightsOf } from '../data/class-weights.ts';
+import { classTotalsOf, encodedWithoutRows, loadValidation } from '../data/dataset/part.ts';
+import { type Dataset, openDataset } from '../data/dataset/read.ts';
+import type { Encoded } from '../data/encoded.ts';
+import { isTableSource, type TableSource } from '../data/source-files.ts';
+import { ParagradError } from '../errors.ts';
+import { type Cached, cached, cacheKey } from './cache.ts';
+import { encodingOptionsOf } from './dataset.ts';
+import type { ResolvedOptions } from './options.ts';
+import { prepare } from './prepare.ts';
+import type { RunEvent } from './types.ts';
+import { NUMERICS_VERSION } from './version.ts';
+
+/** Data that worker processes read for themselves: a dataset folder, and what the coordinator knows of it. */
+export interface RowsOfWorkers {
+  readonly dataset: Dataset;
+  /** Without rows. */
+  readonly encoded: Encoded;
+  /** Folders that are of this run only. */
+  readonly temporary: readonly string[];
+  /** Class weights for `--class-weight balanced`. @throws PARAGRAD_OPTION */
+  balance(): Promise<ClassWeights>;
+  /** With the validation rows: after training. */
+  withValidation(): Promise<Encoded>;
+  /** At the end; `error`: what the run ended with. */
+  release(error?: unknown): Promise<void>;
+}
+
+/**
+ * The dataset folder of a source: the source itself where it is one; for a table that of the cache, made when it is not there; for
+ * arrays, and for what can be read only once, one that is removed at the end.
+ *
+ * @throws what `prepare` does; PARAGRAD_CACHE
+ */
+export async function rowsOfWorkers(
+  source: TableSource | ArraySource | Dataset,
+  options: ResolvedOptions,
+  hooks: { readonly signal: AbortSignal | undefined; readonly emit: (event: RunEvent) => void },
+): Promise<RowsOfWorkers> {
+  const { signal, emit } = hooks;
+  if (!isTableSource(source) && 'manifest' in source) return rowsOf(source, [], () => Promise.resolve());
+  const began = performance.now();
+  const seconds = { read: 0, encode: 0 };
+  const build = async (out: string): Promise<void> => {
+    const onEvent = (event: RunEvent): void => {
+      if (event.kind === 'reading') emit(event);
+    };
+    const made = await prepare(source, { ...encodingOptionsOf(options), out, onEvent, ...(signal === undefined ? {} : { signal }) });
+    seconds.read = made.seconds.read;
+    seconds.encode = (performance.now() - began) / 1000 - seconds.read;
+  };
+  if (isTableSource(source) && ![source, options.validationData ?? []].flat(2).includes('-')) {
+    const { dataset, made, release, discard }: Cached = await cached(await cacheKey(source, options), build);
+    emit({
+      kind: 'note',
+      text: `workers read the table as the dataset ${dataset.folder}, ${made ? 'made for this run and the next' : 'made before'}`,
+    });
+    const end = async (error: unknown): Promise<void> => {
+      if (isDamage(error)) await discard();
+      await release();
+    };
+    return rowsOf(dataset, [], end, seconds);
+  }
+  const folder = await mkdtemp(path.join(tmpdir(), 'paragrad-rows-'));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await build(path.join(folder, 'dataset'));
+    return rowsOf(await openDataset(path.join(folder, 'dataset'), NUMERICS_VERSION), [folder], remove, seconds);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof ParagradError && error.code.startsWith('PARAGRAD_DATASET');
+}
+
+function rowsOf(
+  dataset: Dataset,
+  temporary: readonly string[],
+  release: (error?: unknown) => Promise<void>,
+  seconds: Encoded['seconds'] = { read: 0, encode: 0 },
+): RowsOfWorkers {
+  const encoded = { ...encodedWithoutRows(dataset), seconds };
+  return {
+    dataset,
+    encoded,
+    temporary,
+    balance: async () => classWeightsOf(encoded.target, await classTotalsOf(dataset)),
+    withValidation: async () => ({ ...encoded, store: await loadValidation(dataset, undefined) }),
+    release,
+  };
+}
