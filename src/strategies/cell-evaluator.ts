@@ -5,7 +5,8 @@ import { assert } from '../errors.ts';
 import { ACCUMULATOR_BYTES, type KernelLoss, type Kernels, LANES } from '../kernels/kernels.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
 import type { Partition, Share } from '../partition/plan.ts';
-import type { Pass, SumsOf, Vector } from '../update/pass.ts';
+import type { Pass, Sums, SumsOf, Vector } from '../update/pass.ts';
+import { BatchCells } from './batch-cells.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { DotExchange } from './dot-exchange.ts';
 import type { Evaluator } from './evaluator.ts';
@@ -27,6 +28,8 @@ export interface CellEvaluatorOptions {
   /** Called between chunks: lets an engine in the user's own thread give way to the event loop. */
   readonly pause?: () => Promise<void> | undefined;
   /** Sees this rank's own parts of every reduction before they are moved. */
+  /** Of mini-batches; default 0. */
+  readonly seed?: number | undefined;
   readonly onParts?: (pass: Pass, parts: readonly Part[]) => void;
 }
 
@@ -51,6 +54,7 @@ export class CellEvaluator implements Evaluator {
   #lastControl: ControlWord = CONTROL.go;
 
   constructor(options: CellEvaluatorOptions) {
+  #batches: BatchCells | undefined;
     this.#options = options;
     const share = options.partition.shares[options.rank];
     assert(share !== undefined, 'rank without a share');
@@ -73,7 +77,29 @@ export class CellEvaluator implements Evaluator {
     if (pass.kind === 'totals') {
       const set = pass.set === 'validation' ? this.#options.store.validation : this.#options.store.training;
       const tree = this.#tree(set, this.#totals.length(set.layout));
+  evaluateNow(pass: Pass, control: ControlWord): Sums | undefined {
+    if (pass.kind !== 'gradient' || pass.batch === undefined || this.#options.world.size > 1) return undefined;
+    const cells = this.#batchCells();
+    if (!cells.isWhole) return undefined;
+    this.#lastControl = control;
+    return { kind: 'gradient', sums: cells.sums(pass.batch, pass.at) };
+  }
+
+  #batchCells(): BatchCells {
+    const { store, row, loss, seed } = this.#options;
+    assert(loss !== 'softmax', 'mini-batches of a loss with several outputs');
+    this.#batches ??= new BatchCells(store, this.#share, loss, this.#workplaces, row, seed ?? 0);
+    return this.#batches;
+  }
+
       const { begin, end } = this.#chunks(set);
+    if (pass.kind === 'gradient' && pass.batch !== undefined) {
+      const cells = this.#batchCells();
+      const parts = await cells.parts(pass.batch, pass.at);
+      const vectors = pass.at.length;
+      const values = await this.#allReduce(pass, this.#options.store.training.layout.chunks, cells.lengthOf(vectors), parts, control);
+      return cells.answer(values, vectors);
+    }
       this.#totals.compute(set, typeof pass.set === 'string' ? undefined : pass.set, begin, end, tree);
       const values = await this.#reduce(pass, set, tree, { scalars: 3, outputs: 1 }, control);
       return this.#totals.answer(values);

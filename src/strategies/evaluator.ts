@@ -1,5 +1,5 @@
 import type { ControlWord } from '../communicate/collective.ts';
-import type { Pass, SumsOf } from '../update/pass.ts';
+import type { Pass, Sums, SumsOf } from '../update/pass.ts';
 
 /**
  * One bulk-synchronous reading of the data. The synchronous loop is written once against this; who hosts it differs:
@@ -9,5 +9,9 @@ import type { Pass, SumsOf } from '../update/pass.ts';
 export interface Evaluator {
   /** `control` is rank 0's word; what all ranks got back of it stands in `lastControl`. */
   evaluate<P extends Pass>(pass: P, control?: ControlWord): Promise<SumsOf<P['kind']>>;
+  /**
+   * The same at once, where nothing has to be waited for; undefined otherwise. A mini-batch of few rows takes less time than a promise.
+   */
+  evaluateNow?(pass: Pass, control: ControlWord): Sums | undefined;
   readonly lastControl: ControlWord;
 }

@@ -32,6 +32,8 @@ export interface TrainingJob {
   readonly maxPasses: number;
   /** Unix time in ms at which rank 0 ends the run; Infinity: never. */
   readonly endAtMs: number;
+  /** Of mini-batches; default 0. */
+  readonly seed?: number | undefined;
   /** Report every rank's partial gradient of the first step. */
   readonly explain: boolean;
   /** Go on from here: split, engine and number of workers may be others than before, data and layout may not. */

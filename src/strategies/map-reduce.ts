@@ -1,9 +1,9 @@
-import { CONTROL } from '../communicate/collective.ts';
+import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { modelOf } from '../models/model.ts';
 import { createOptimizer } from '../update/index.ts';
 import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
-import type { Vector } from '../update/pass.ts';
-import { dot } from '../update/vectors.ts';
+import type { Pass, Sums, Vector } from '../update/pass.ts';
+import { dotWeights } from '../update/vectors.ts';
 import { CellEvaluator } from './cell-evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
 import { explainFirstStep, PartsRecorder } from './explain.ts';
@@ -30,6 +30,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     world: host.world,
     row: host.row,
     onParts: (pass, parts) => recorder.see(pass, parts),
+    seed: job.seed,
     ...(host.pause === undefined ? {} : { pause: host.pause }),
   });
   const { problem: base, notes, fingerprint } = await problemOf(job, evaluator);
@@ -53,6 +54,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   };
     decide: host.decide,
     resume: job.resume,
+    pause: host.pause,
     patience: job.earlyStopping,
     validationLoss: (vector) => validationLoss(job, evaluator, vector),
     onStep: (progress, now, watched) => {
@@ -66,7 +68,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const outcome = watch?.outcome ?? optimizer.outcome(state, reason);
     onState,
   const { weights } = outcome.vector;
-  const penalty = 0.5 * problem.l2 * dot(problem.layout, { weights, intercept: 0 }, { weights, intercept: 0 });
+  const penalty = 0.5 * problem.l2 * dotWeights(problem.layout, weights, weights);
   const progress = optimizer.progress(state);
   return {
     outcome,
@@ -89,6 +91,9 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
 }
 
 interface LoopOptions<State> {
+/** Batches without a wait after which the event loop may have a turn. */
+const TURN_BATCHES = 16;
+
   readonly maxPasses: number;
   readonly decide: RankHost['decide'];
   readonly resume: Checkpoint | undefined;
@@ -97,15 +102,15 @@ interface LoopOptions<State> {
   readonly validationLoss: (vector: Vector) => Promise<number>;
   readonly onStep: (progress: Progress, state: State, watch: ValidationWatch | undefined) => void;
 }
+  /** Lets an engine in the user's own thread give way to the event loop. */
+  readonly pause?: RankHost['pause'];
+  /** After every pass. */
+  readonly onState?: (state: State, watch: ValidationWatch | undefined) => void;
 
 /**
  * The synchronous loop, written once: who answers the passes (resident ranks, or jobs of an engine) is the evaluator's
  * business. Limits take effect for all ranks at the same pass: passes are counted alike, the clock is rank 0's.
  */
-  /** Lets an engine in the user's own thread give way to the event loop. */
-  readonly pause?: RankHost['pause'];
-  /** After every pass. */
-  readonly onState?: (state: State, watch: ValidationWatch | undefined) => void;
 export async function loop<State>(
   optimizer: Optimizer<State>,
   problem: Problem,
@@ -116,11 +121,18 @@ export async function loop<State>(
   let watch = options.resume?.watch;
   let iteration = options.resume === undefined ? -1 : optimizer.progress(state).iteration;
   for (;;) {
+  let batches = 0;
     const next = optimizer.next(state);
     if (next.kind === 'done') return { state, reason: next.reason, watch };
     const sampled = next.pass.kind === 'gram' || next.pass.kind === 'totals';
     if (!sampled && optimizer.progress(state).passes >= options.maxPasses) return { state, reason: 'max passes', watch };
-    const sums = await evaluator.evaluate(next.pass, options.decide());
+    const decided = options.decide();
+    const now = evaluator.evaluateNow?.(next.pass, decided);
+    // A promise takes as long as a batch of some rows; the event loop gets its turn now and then all the same.
+    if (now === undefined) state = optimizer.absorb(state, await answered(evaluator, next.pass, decided));
+    else state = optimizer.absorb(state, now);
+    batches = now === undefined ? 0 : batches + 1;
+    if (batches % TURN_BATCHES === TURN_BATCHES - 1) await options.pause?.();
     const control = evaluator.lastControl;
     state = optimizer.absorb(state, { kind: next.pass.kind, sums } as Parameters<typeof optimizer.absorb>[1]);
     const progress = optimizer.progress(state);
@@ -138,6 +150,10 @@ export async function loop<State>(
 }
 
 /** The watch after one more update. */
+async function answered(evaluator: Evaluator, pass: Pass, control: ControlWord): Promise<Sums> {
+  return { kind: pass.kind, sums: await evaluator.evaluate(pass, control) } as Sums;
+}
+
 async function watched(
   before: ValidationWatch | undefined,
   outcome: Outcome,

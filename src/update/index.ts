@@ -1,6 +1,7 @@
 import { ParagradError } from '../errors.ts';
 import { panelsOf } from '../partition/layout.ts';
 import { backtracking } from './backtracking.ts';
+import { BATCH_OPTIMIZERS, WITH_BATCHES } from './batch/index.ts';
 import { ConjugateGradient } from './conjugate-gradient.ts';
 import { GradientDescent } from './gradient-descent.ts';
 import { Lbfgs } from './lbfgs.ts';
@@ -26,12 +27,16 @@ export const OPTIMIZERS = {
   'plain-lbfgs': (options) => plainLbfgs(options),
   'newton-cg': (options) => newtonCg(options),
   'normal-equations': (options) => normalEquations(options),
+  ...BATCH_OPTIMIZERS,
 } as const satisfies Readonly<Record<string, OptimizerFactory>>;
 
 export type OptimizerName = keyof typeof OPTIMIZERS;
 
 /** Those that take `learningRate`. */
-export const WITH_RATE: readonly string[] = ['gradient-descent', 'momentum', 'nesterov'];
+export const WITH_RATE: readonly string[] = ['gradient-descent', 'momentum', 'nesterov', ...Object.keys(BATCH_OPTIMIZERS)];
+/** Those that take `batchSize`; the first ones cannot do without. */
+export const OF_BATCHES: readonly string[] = Object.keys(BATCH_OPTIMIZERS);
+export const TAKING_BATCHES: readonly string[] = [...OF_BATCHES, ...Object.keys(WITH_BATCHES)];
 /** Those for the squared loss alone. */
 export const SQUARED_ONLY: readonly string[] = ['conjugate-gradient', 'normal-equations'];
 
@@ -69,7 +74,7 @@ function paysToSolve({ layout }: Problem, { tolerance }: OptimizerOptions): bool
  * @throws PARAGRAD_OPTION when there is none of that name, or an option is out of range.
  */
 export function createOptimizer(name: string, options: OptimizerOptions, problem: Problem): Optimizer {
-  const factory = isOptimizer(name) ? OPTIMIZERS[name] : name === 'auto' ? OPTIMIZERS[chooseOptimizer(problem, options)] : undefined;
+  const factory = options.batchSize === undefined ? wholeFactory(name, options, problem) : batchFactory(name);
   if (factory === undefined)
     throw optionError('--optimizer', `there is no optimizer '${name}': use one of auto, ${Object.keys(OPTIMIZERS).join(', ')}`);
   const { tolerance, learningRate, momentum: kept } = options;
@@ -79,7 +84,33 @@ export function createOptimizer(name: string, options: OptimizerOptions, problem
     throw optionError('--learning-rate', `--learning-rate must be 'auto' or a number above 0, not ${learningRate}`);
   if (kept !== undefined && !(kept >= 0 && kept < 1))
     throw optionError('--momentum', `--momentum must be a number of at least 0 and below 1, not ${kept}`);
+  checkBatchOptions(options);
   return factory(options);
+}
+
+function checkBatchOptions({ batchSize, epochs, warmup }: OptimizerOptions): void {
+  const whole = (option: string, value: number | undefined): void => {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
+      throw optionError(option, `${option} must be a whole number of at least 1, not ${value}`);
+  };
+  whole('--batch-size', batchSize);
+  whole('--epochs', epochs);
+  if (warmup !== undefined && !(warmup >= 0 && Number.isFinite(warmup)))
+    throw optionError('--warmup', `--warmup must be a number of epochs of at least 0, not ${warmup}`);
+}
+
+function wholeFactory(name: string, options: OptimizerOptions, problem: Problem): OptimizerFactory | undefined {
+  if (isOptimizer(name)) return OPTIMIZERS[name];
+  return name === 'auto' ? OPTIMIZERS[chooseOptimizer(problem, options)] : undefined;
+}
+
+function batchFactory(name: string): OptimizerFactory | undefined {
+  if (Object.hasOwn(WITH_BATCHES, name)) return WITH_BATCHES[name];
+  if (!isOptimizer(name) || OF_BATCHES.includes(name)) return isOptimizer(name) ? OPTIMIZERS[name] : undefined;
+  throw optionError(
+    '--batch-size',
+    `--batch-size is not for --optimizer ${name}, which reads all rows at once: use one of ${TAKING_BATCHES.join(', ')}`,
+  );
 }
 
 function isOptimizer(name: string): name is OptimizerName {

@@ -1,4 +1,6 @@
 import type { Layout } from '../partition/layout.ts';
+import type { Precondition } from './batch/precondition.ts';
+import type { Schedule } from './batch/schedule.ts';
 import type { Pass, Sums, Vector } from './pass.ts';
 
 /**
@@ -50,8 +52,18 @@ export interface OptimizerOptions {
   readonly momentum?: number | undefined;
 }
 
-/** Why a run ended. Only the first two are the optimizer's own; the others are decided by rank 0 (limits) or the user. */
-export type EndReason = 'converged' | 'precision reached' | 'max passes' | 'time limit' | 'early stopping' | 'aborted';
+  /** Rows of a mini-batch: a step for every one of them. Undefined: all rows, or 256 where the optimizer is one of mini-batches. */
+  readonly batchSize?: number | undefined;
+  /** Mini-batches: ends after so many epochs, whatever the gap. */
+  readonly epochs?: number | undefined;
+  /** Mini-batches: how the rate changes; undefined: 'auto' with an automatic rate, else 'constant'. */
+  readonly schedule?: Schedule | undefined;
+  /** Mini-batches: epochs over which the rate rises to its base; undefined: 0. */
+  readonly warmup?: number | undefined;
+  /** Mini-batches: what gradients are multiplied with; undefined: 'auto'. */
+  readonly precondition?: Precondition | 'auto' | undefined;
+/** Why a run ended. Only the first three are the optimizer's own; the others are decided by rank 0 (limits) or the user. */
+export type EndReason = 'converged' | 'precision reached' | 'epochs done' | 'max passes' | 'time limit' | 'early stopping' | 'aborted';
 
 /** What is shown of a state: of the best or current weights. All objectives are per unit of V, penalty included. */
 export interface Progress {
@@ -81,7 +93,7 @@ export interface Outcome {
 
 export type Next =
   | { readonly kind: 'pass'; readonly pass: Pass }
-  | { readonly kind: 'done'; readonly reason: 'converged' | 'precision reached' };
+  | { readonly kind: 'done'; readonly reason: 'converged' | 'precision reached' | 'epochs done' };
 
 /**
  * @throws (absorb) PARAGRAD_DIVERGED with the cause, when the objective is not finite or rises for long; the message names

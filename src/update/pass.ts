@@ -1,3 +1,5 @@
+import type { Batch } from '../partition/batch.ts';
+
 /**
  * The questions that an optimizer may ask of the data, and the answers: types only. A pass is one reading of the rows; its
  * answer is **raw sums** over them, undivided and without penalty, made in the fixed order of docs/numerics.md §5.
@@ -16,8 +18,8 @@ export interface PanelSample {
 }
 
 export type Pass =
-  /** Σ v·loss, Σ v·d and Σ v·d·x at each of k ≥ 1 vectors. */
-  | { readonly kind: 'gradient'; readonly at: readonly Vector[] }
+  /** Σ v·loss, Σ v·d and Σ v·d·x at each of k ≥ 1 vectors; with `batch` over its rows only (the arrays then hold until the next pass). */
+  | { readonly kind: 'gradient'; readonly at: readonly Vector[]; readonly batch?: Batch }
   /** Σ v·loss at each of k ≥ 1 vectors, over the training or the validation set. */
   | { readonly kind: 'loss'; readonly at: readonly Vector[]; readonly set: 'training' | 'validation' }
   /** Σ v·loss and its slope at `at` + t · `direction`, for several steps t. */

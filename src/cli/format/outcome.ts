@@ -40,6 +40,8 @@ export function endedBecause(summary: Pick<RunSummary, 'reason' | 'passes' | 'ga
       return `converged after ${passes}${gap}`;
     case 'precision reached':
       return `as precise as ${summary.dtype} allows, after ${passes}${gap}`;
+    case 'epochs done':
+      return `after the epochs asked for (--epochs), ${passes}${gap}`;
     case 'max passes':
       return `at the limit of ${passes} (--max-passes), before convergence${gap}`;
     case 'time limit':
