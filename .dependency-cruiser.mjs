@@ -36,8 +36,8 @@ const NODE_MODULES = [
   [
     'network',
     'net|tls|http|https|http2|dgram|dns',
-    ['communicate', 'dashboard'],
-    'Bytes between ranks move through a channel of communicate/, where limits and deadlines are kept.',
+    ['communicate', 'dashboard', 'engines/ray', 'engines/cluster'],
+    'Bytes between ranks move through a channel of communicate/, where limits and deadlines are kept; a cluster’s own service is spoken to by its engine.',
   ],
   [
     'files',
@@ -57,6 +57,7 @@ const NODE_MODULES = [
     ['data', 'communicate', 'engines', 'run', 'cli'],
     'What the machine has (cores, memory) may change speed, never a result: the numerical core must not know it.',
   ],
+  ['waits', 'timers/promises', ['engines'], 'Only what waits for another program looks at the clock.'],
   ['terminal', 'readline|readline/promises|tty|process', ['cli'], 'Only the command line talks to a terminal.'],
 ];
 
@@ -64,6 +65,7 @@ const NODE_MODULES = [
 const PACKAGES = [
   ['@duckdb', ['data'], 'DuckDB is 60 MB and native: only data/ reads tables, and imports it lazily.'],
   ['commander', ['cli'], 'Only the command line has arguments to parse.'],
+  ['ws', ['engines/ray'], 'Ray tells of a job’s log by a WebSocket; Node.js 20 has none.'],
 ];
 
 const layer = (names) => `^src/(${names.join('|')})(/|\\.ts$)`;

@@ -2,9 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Suites by the end of a file's name, so that each needs only what it says: `quick` Node.js alone, `slow` time, `node` other
- * versions of Node.js, `python` NumPy and scikit-learn (npm run engine:node, engine:python).
+ * versions of Node.js, `python` NumPy and scikit-learn, `ray` a local Ray cluster (npm run engine:node, engine:python, engine:ray).
  */
-const SUITES = ['slow', 'node', 'python'];
+const SUITES = ['slow', 'node', 'python', 'ray'];
 
 export default defineConfig({
   test: {

@@ -27,7 +27,7 @@ await build({
   format: 'esm',
   target: 'node20',
   alias: { paragrad: path.join(ROOT, 'src/index.ts') },
-  external: ['esbuild', 'vitest', 'fast-check', '@duckdb/*', 'commander'],
+  external: ['esbuild', 'vitest', 'fast-check', '@duckdb/*', 'commander', 'ws'],
   sourcemap: 'inline',
   logLevel: 'error',
 });

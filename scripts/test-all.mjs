@@ -1,17 +1,20 @@
-// Everything that must hold: checks of the code, then every suite of tests, each with its time. Other versions of Node.js and
-// the Python environment that two suites need are installed first, where that works. The last line counts.
+// Everything that must hold: checks of the code, then every suite of tests, each with its time. What suites need besides (other
+// versions of Node.js, a Python environment, Ray) is installed first, where that works. The last line counts.
 //
-//   node scripts/test-all.mjs [check|quick|slow|node|python …]      default: all of them
+//   node scripts/test-all.mjs [check|quick|slow|node|python|ray …]      default: all of them
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inOwnNetwork } from './test-engines.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CHECKS = ['lint', 'types', 'promises', 'imports', 'unused', 'package'];
-const SUITES = ['quick', 'slow', 'node', 'python'];
-const INSTALLS = { node: 'engine-node.mjs', python: 'engine-python.mjs' };
+const SUITES = ['quick', 'slow', 'node', 'python', 'ray'];
+const INSTALLS = { node: 'engine-node.mjs', python: 'engine-python.mjs', ray: 'engine-ray.mjs' };
+/** Suites on real clusters, which get a network of their own. */
+const CLUSTERS = ['ray'];
 
 const parts = process.argv.slice(2);
 const unknown = parts.filter((part) => part !== 'check' && !SUITES.includes(part));
@@ -63,7 +66,10 @@ function suite(name) {
     const output = path.join(folder, 'result.json');
     const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
     const args = ['run', '--project', name, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
-    const status = run(process.execPath, [vitest, ...args]);
+    const [command, all] = CLUSTERS.includes(name)
+      ? inOwnNetwork(process.execPath, [vitest, ...args])
+      : [process.execPath, [vitest, ...args]];
+    const status = run(command, all);
     const result = JSON.parse(readFileSync(output, 'utf8'));
     const unloaded = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
     const failed = result.numFailedTests + unloaded;

@@ -34,6 +34,9 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     generate: async (flags) => {
       exitCode = await (await import('./commands/generate.ts')).generateCommand(flags, terminal);
     },
+    cluster: async (action, name, flags) => {
+      exitCode = await (await import('./commands/cluster.ts')).clusterCommand(action, name, flags, terminal);
+    },
     doctor: async (flags) => {
       exitCode = await (await import('./commands/doctor.ts')).doctorCommand(flags, terminal);
     },

@@ -43,6 +43,11 @@ export interface GenerateFlags {
   readonly force?: boolean;
   readonly json?: boolean;
 }
+export interface ClusterFlags {
+  readonly nodes?: number;
+  readonly port?: number;
+  readonly json?: boolean;
+}
 export interface DoctorFlags {
   readonly json?: boolean;
 }
@@ -85,5 +90,6 @@ export interface Handlers {
   evaluate(model: string, file: TableSource, flags: EvaluateFlags): Promise<void>;
   inspect(path: TableSource, flags: InspectFlags): Promise<void>;
   generate(flags: GenerateFlags): Promise<void>;
+  cluster(action: string, name: string, flags: ClusterFlags): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
 }

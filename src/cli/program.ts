@@ -1,7 +1,17 @@
 import { Command, Option } from 'commander';
 import type { TableSource } from '../data/source-files.ts';
 import { withConfig } from './config.ts';
-import type { DoctorFlags, EvaluateFlags, GenerateFlags, Handlers, InspectFlags, PredictFlags, PrepareFlags, TrainFlags } from './flags.ts';
+import type {
+  ClusterFlags,
+  DoctorFlags,
+  EvaluateFlags,
+  GenerateFlags,
+  Handlers,
+  InspectFlags,
+  PredictFlags,
+  PrepareFlags,
+  TrainFlags,
+} from './flags.ts';
 import { collect, parseBytes, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
 
 type Parse = (flag: string, text: string) => number | string;
@@ -118,16 +128,6 @@ function addTrain(program: Command, handlers: Handlers): void {
   );
   group(
     train,
-    'Numbers (these decide the bits):',
-    DTYPE(),
-    ...LAYOUT(),
-    option('--kernels <wasm|reference>', 'reference: slow, in plain JavaScript').hideHelp(),
-  );
-  group(
-    train,
-    'Output:',
-  group(
-    train,
     'Processes (--engine processes: they share no memory, and a lost one is replaced):',
     option('--communicate <how>', 'peer-to-peer, client-server or ring, whose bits depend on --workers (default peer-to-peer)'),
     option('--reducers <count>', 'client-server: workers that add for all (default 1)', parseCount),
@@ -137,6 +137,16 @@ function addTrain(program: Command, handlers: Handlers): void {
     list('--pause <rank@step=time>', 'let a worker stand still: 1@5=2s (may be repeated)'),
     list('--slow <rank=times>', 'let a worker compute slowly: 1=3x (may be repeated)'),
   );
+  group(
+    train,
+    'Numbers (these decide the bits):',
+    DTYPE(),
+    ...LAYOUT(),
+    option('--kernels <wasm|reference>', 'reference: slow, in plain JavaScript').hideHelp(),
+  );
+  group(
+    train,
+    'Output:',
     option('--out <folder>', 'where model and run are saved (default runs/<time>-<target>)'),
     option('--force', 'replace the folder where it exists'),
     option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
@@ -299,6 +309,30 @@ function addGenerate(program: Command, handlers: Handlers): void {
   generate.action((flags: GenerateFlags) => handlers.generate(flags));
 }
 
+function addCluster(program: Command, handlers: Handlers): void {
+  const cluster = program.command('cluster').summary('install, start, look at or stop a local cluster, to try and learn');
+  cluster.argument('<install|start|status|stop>', 'what to do').argument('<ray>', 'which cluster');
+  cluster.description(
+    'A real cluster on this machine alone: several nodes, on loopback, with a token. It is kept in a cache folder (PARAGRAD_CACHE, else XDG_CACHE_HOME), and needs python3 with venv. Status has exit code 1 when it does not run.',
+  );
+  group(
+    cluster,
+    'Start:',
+    option('--nodes <count>', 'how many nodes, each a set of processes (default 1)', parseCount),
+    option('--port <count>', 'of the address that jobs are sent to (default 8265, or a free one)', parseCount),
+  );
+  group(cluster, 'Output:', JSON_OPTION());
+  cluster.addHelpOption(HELP().helpGroup('Output:'));
+  examples(
+    cluster,
+    'paragrad cluster install ray',
+    'paragrad cluster start ray --nodes 3',
+    'paragrad cluster status ray',
+    'paragrad cluster stop ray',
+  );
+  cluster.action((action: string, name: string, flags: ClusterFlags) => handlers.cluster(action, name, flags));
+}
+
 function addDoctor(program: Command, handlers: Handlers): void {
   const doctor = program.command('doctor').summary('check this machine, and that it gives the bits of every other');
   doctor.description(
@@ -335,6 +369,7 @@ export function createProgram(version: string, handlers: Handlers): Command {
   addEvaluate(program, handlers);
   addInspect(program, handlers);
   addGenerate(program, handlers);
+  addCluster(program, handlers);
   addDoctor(program, handlers);
   addHelp(program);
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');

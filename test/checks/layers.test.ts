@@ -37,12 +37,14 @@ const BROKEN: readonly Case[] = [
   { rule: 'node-files', from: 'src/strategies/h.ts', to: 'node:fs/promises' },
   { rule: 'node-names', from: 'src/communicate/d.ts', to: 'node:crypto' },
   { rule: 'node-machine', from: 'src/kernels/c.ts', to: 'node:os' },
+  { rule: 'node-waits', from: 'src/run/m.ts', to: 'node:timers/promises' },
   { rule: 'node-terminal', from: 'src/run/e.ts', to: 'node:readline' },
   { rule: 'node-others', from: 'src/run/f.ts', to: 'node:vm' },
   { rule: 'pure', from: 'src/partition/c.ts', to: 'node:os' },
   { rule: 'pure', from: 'src/update/c.ts', to: 'node:timers' },
   { rule: 'package-duckdb', from: 'src/run/g.ts', to: '@duckdb/node-bindings' },
   { rule: 'package-commander', from: 'src/run/h.ts', to: 'commander' },
+  { rule: 'package-ws', from: 'src/engines/d.ts', to: 'ws' },
   { rule: 'packages-others', from: 'src/data/c.ts', to: 'vitest' },
   { rule: 'bytes-not-models', from: 'src/communicate/e.ts', to: '../models/model.ts' },
   { rule: 'worker-without-packages', from: 'src/engines/worker/a.ts', to: '../../data/duckdb.ts' },
@@ -58,6 +60,8 @@ const ALLOWED: readonly Case[] = [
   { rule: undefined, from: 'src/strategies/ok2.ts', to: '../update/registry.ts' },
   { rule: undefined, from: 'src/engines/ok.ts', to: '../communicate/shared/memory.ts' },
   { rule: undefined, from: 'src/engines/ok2.ts', to: 'node:worker_threads' },
+  { rule: undefined, from: 'src/engines/ray/ok.ts', to: 'node:https' },
+  { rule: undefined, from: 'src/engines/ray/ok2.ts', to: 'ws' },
   { rule: undefined, from: 'src/data/duckdb.ts', to: '@duckdb/node-bindings' },
   { rule: undefined, from: 'src/models/linear.ts', to: './model.ts' },
   { rule: undefined, from: 'src/run/types.ts', to: './contract.ts' },
@@ -78,7 +82,7 @@ function write(path: string, text: string): void {
 beforeAll(() => {
   write('tsconfig.json', '{ "compilerOptions": { "module": "nodenext", "allowImportingTsExtensions": true, "noEmit": true } }');
   write('src/orphan.ts', 'export const alone = 1;\n');
-  for (const name of ['@duckdb/node-bindings', 'commander', 'vitest']) {
+  for (const name of ['@duckdb/node-bindings', 'commander', 'vitest', 'ws']) {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', type: 'module', exports: './index.js' }));
     write(`node_modules/${name}/index.js`, 'export const x = 1;\n');
   }

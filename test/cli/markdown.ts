@@ -12,6 +12,7 @@ export function commandLinePage(): string {
     evaluate: nothing,
     inspect: nothing,
     generate: nothing,
+    cluster: nothing,
     doctor: nothing,
   });
   const intro = readFileSync(new URL('./cli-intro.md', import.meta.url), 'utf8');

@@ -37,7 +37,7 @@ describe('docs/api.md', () => {
     const outfile = join(bundles, `program-${i}.mjs`);
     writeFileSync(source, text);
     const options = { bundle: true, platform: 'node', format: 'esm', target: 'node20', absWorkingDir: ROOT } as const;
-    const external = ['@duckdb/*'];
+    const external = ['@duckdb/*', 'ws'];
     await build({ entryPoints: [source], outfile, alias: { paragrad: join(ROOT, 'src/index.ts') }, external, ...options });
     const { stdout, stderr, status } = spawnSync(process.execPath, [outfile], { cwd: folder, encoding: 'utf8' });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

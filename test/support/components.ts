@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { describe, it } from 'vitest';
 
 /**
- * What some tests need besides this repository: other versions of Node.js, and a Python with NumPy and scikit-learn. Where one
- * is missing, its tests are skipped with the reason; with CI=true that is a failure, so that nothing is skipped unseen.
+ * What some tests need besides this repository: other versions of Node.js, a Python with NumPy and scikit-learn, and Ray. Where
+ * one is missing, its tests are skipped with the reason; with CI=true that is a failure, so that nothing is skipped unseen.
  */
 interface Component {
   readonly title: string;
@@ -23,6 +23,7 @@ const COMPONENTS = {
     path: WINDOWS ? 'python/Scripts/python.exe' : 'python/bin/python',
     install: 'npm run engine:python',
   },
+  ray: { title: 'Ray', path: 'ray/2.60.0/paragrad-installed.txt', install: 'npm run engine:ray' },
 } as const satisfies Record<string, Component>;
 
 /**

@@ -1,0 +1,123 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { ParagradError } from '../../errors.ts';
+import type { RayAddress } from './address.ts';
+
+/** One exchange with the dashboard. */
+export interface RayRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Starts with a slash. */
+  readonly path: string;
+  readonly body?: Uint8Array | undefined;
+  readonly contentType?: string;
+  /** For the whole exchange. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RayAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const TIMEOUT_MS = 30_000;
+/** Logs and answers beyond are no answers. */
+const MOST_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Sends a request and reads the whole answer. By node:http, since Ray refuses `fetch` as a browser's (405). A cluster that is
+ * starting answers 5xx at times; that is the caller's to know.
+ *
+ * @throws PARAGRAD_RAY_ADDRESS when nothing answers, or what answers speaks no HTTP; PARAGRAD_RAY_TOKEN (401, 403); the
+ * signal's reason
+ */
+export async function exchange(address: RayAddress, request: RayRequest): Promise<RayAnswer> {
+  const { signal } = request;
+  signal?.throwIfAborted();
+  const answer = await new Promise<RayAnswer>((resolve, reject) => send(address, request, resolve, reject)).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw error instanceof ParagradError ? error : unreachable(address, error as NodeJS.ErrnoException);
+  });
+  if (answer.status === 401 || answer.status === 403) throw refused(address, answer.status);
+  return answer;
+}
+
+/** What a status of 401 or 403 means. Whoever wants a token says it in its own words. */
+export function refused({ url, token }: RayAddress, status: number): ParagradError {
+  const text =
+    token === undefined
+      ? `${url} asks for a token (${status}): set RAY_AUTH_TOKEN, or give the file that holds it (--ray-token-file)`
+      : `${url} does not accept this token (${status}): RAY_AUTH_TOKEN, --ray-token-file or ~/.ray/auth_token must hold the cluster’s own`;
+  return new ParagradError('PARAGRAD_RAY_TOKEN', text);
+}
+
+function send(address: RayAddress, what: RayRequest, resolve: (answer: RayAnswer) => void, reject: (error: unknown) => void): void {
+  const { method, path, body, contentType = 'application/json', timeoutMs = TIMEOUT_MS, signal } = what;
+  const url = new URL(address.url + path);
+  const headers = {
+    ...authorization(address),
+    ...(body === undefined ? {} : { 'content-type': contentType, 'content-length': String(body.length) }),
+  };
+  const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { method, headers, agent: false, signal }, (response) =>
+    read(response).then(finish, fail),
+  );
+  const timer = setTimeout(() => request.destroy(late(address, timeoutMs)), timeoutMs);
+  const finish = (answer: RayAnswer): void => {
+    clearTimeout(timer);
+    resolve(answer);
+  };
+  const fail = (error: unknown): void => {
+    clearTimeout(timer);
+    request.destroy();
+    reject(error);
+  };
+  request.on('error', fail);
+  request.end(body);
+}
+
+export function authorization({ token }: RayAddress): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+async function read(response: IncomingMessage): Promise<RayAnswer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > MOST_BYTES) throw new Error('the answer is too long');
+    pieces.push(piece);
+  }
+  return { status: response.statusCode ?? 0, text: Buffer.concat(pieces).toString('utf8') };
+}
+
+function late({ url }: RayAddress, timeoutMs: number): ParagradError {
+  return new ParagradError('PARAGRAD_RAY_ADDRESS', `${url} did not answer within ${timeoutMs / 1000} s`, {
+    place: { option: '--ray-address' },
+  });
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'there is no machine of this name',
+  EAI_AGAIN: 'the name of the machine could not be looked up',
+  EHOSTUNREACH: 'there is no way to this machine',
+  ENETUNREACH: 'there is no way to this machine',
+  ETIMEDOUT: 'nothing answered',
+  ECONNRESET: 'the connection was cut: is it http where it should be https, or the other way round?',
+  EPROTO: 'it does not speak TLS: is it http:// instead of https://?',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: is it http:// instead of https://?',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by nobody known: name its authority in NODE_EXTRA_CA_CERTS',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by nobody known: name the authority in NODE_EXTRA_CA_CERTS',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by nobody known: name the authority in NODE_EXTRA_CA_CERTS',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+};
+
+/** The cluster cannot be reached. @param error of the connection */
+export function unreachable({ url }: RayAddress, error: NodeJS.ErrnoException): ParagradError {
+  const code = error.code ?? '';
+  const why = WHY[code] ?? (code.startsWith('HPE_') ? 'what answers speaks no HTTP' : error.message);
+  return new ParagradError('PARAGRAD_RAY_ADDRESS', `${url} cannot be reached: ${why}${code === '' ? '' : ` (${code})`}`, {
+    place: { option: '--ray-address' },
+    cause: error,
+  });
+}
