@@ -20,7 +20,7 @@ import { checkFraction, type Split, VALIDATION } from './split.ts';
 import { type Moments, mergeMoments, momentsOf } from './statistics.ts';
 import { allocateStore, type DataStore } from './store.ts';
 import { INGEST_ROWS } from './table.ts';
-import { chooseTarget, fillTarget, type ModelChoice, type TargetEncoder, TargetProbing } from './target.ts';
+import { chooseTarget, fillTarget, type ModelChoice, modelForTarget, type TargetEncoder, TargetProbing } from './target.ts';
 
 export interface EncodeArraysOptions extends EncodeOptions {
   readonly model?: ModelChoice | undefined;
@@ -87,7 +87,7 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
     encoder,
     schema,
     target,
-    model: target.kind === 'classes' ? 'logistic' : 'linear',
+    model: modelForTarget(target),
     targetStatistics: targetMoments(source, split),
     counts: {
       rows: given.rows,

@@ -25,7 +25,7 @@ import {
 import { allocateStore } from './store.ts';
 import type { Batch, ColumnChoices, Table, Values } from './table.ts';
 import { type TableSplit, tableSplit } from './table-split.ts';
-import { chooseTarget, fillTarget, type ModelChoice, type TargetEncoder, TargetProbing } from './target.ts';
+import { chooseTarget, fillTarget, type ModelChoice, modelForTarget, type TargetEncoder, TargetProbing } from './target.ts';
 
 export interface EncodeTableOptions extends EncodeOptions, ColumnChoices {
   readonly target: string;
@@ -263,7 +263,7 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     encoder,
     schema: withRoles(schema, found),
     target: first.target,
-    model: first.target.kind === 'classes' ? 'logistic' : 'linear',
+    model: modelForTarget(first.target),
     layouts: layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options),
     weighted: options.weight !== undefined,
     offsets: options.offset !== undefined,

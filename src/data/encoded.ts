@@ -55,8 +55,8 @@ export interface Encoded {
   readonly encoder: Encoder;
   readonly schema: Schema;
   readonly target: TargetEncoder;
-  readonly model: 'linear' | 'logistic';
-  /** Moments of y over the training rows (of classes: mean = share of the positive one). */
+  readonly model: 'linear' | 'logistic' | 'softmax';
+  /** Moments of y over the training rows (of two classes: mean = share of the positive one; of several: of their numbers). */
   readonly targetStatistics: Moments;
   readonly counts: EncodeCounts;
   /** Source row number of each stored training row, and of each stored validation row. */

@@ -4,7 +4,10 @@ import { compareUtf8, listOf, nearestName, quote } from './names.ts';
 import { notFinite } from './statistics.ts';
 import type { ColumnKind, Values } from './table.ts';
 
-/** How the target column becomes y: a number as it is, or 0 and 1. Plain JSON, part of the model. */
+/** Most classes of a softmax model: more are names of rows, or a number. */
+export const MAX_CLASSES = 256;
+
+/** How the target column becomes y: a number as it is, 0 and 1, or the number of a class. Plain JSON, part of the model. */
 export type TargetEncoder =
   | {
       readonly kind: 'number';
@@ -13,14 +16,22 @@ export type TargetEncoder =
       /** y is the natural logarithm of the value (`--log-target`). */
       readonly log?: true;
     }
-  | { readonly kind: 'classes'; readonly name: string; readonly column: ColumnKind; readonly negative: string; readonly positive: string };
+  | { readonly kind: 'classes'; readonly name: string; readonly column: ColumnKind; readonly negative: string; readonly positive: string }
+  /** y is the number of the label, from 0, in UTF-8 byte order. */
+  | { readonly kind: 'labels'; readonly name: string; readonly column: ColumnKind; readonly labels: readonly string[] };
 
-export type ModelChoice = 'auto' | 'linear' | 'logistic';
+export type ModelChoice = 'auto' | ModelName;
+type ModelName = 'linear' | 'logistic' | 'softmax';
 
-/** What the rows say about the target: its values, as labels, up to the third; rows per label for text. */
+/** The model of a target. */
+export function modelForTarget({ kind }: TargetEncoder): ModelName {
+  return kind === 'number' ? 'linear' : kind === 'classes' ? 'logistic' : 'softmax';
+}
+
+/** What the rows say about the target: its values, as labels. */
 export interface TargetProbe {
   readonly column: ColumnKind;
-  /** Different values in the order they came, at most three (numbers), or all that occur (text). */
+  /** Different values in UTF-8 byte order: all that occur (text), or one more than there may be classes at most (numbers). */
   readonly labels: readonly string[];
 }
 
@@ -49,7 +60,7 @@ export class TargetProbing {
       const value = values.values[i] as number;
       if (value - value !== 0) throw notFinite(place.source, place.firstRow + i, place.name, value);
       if (this.#log && !(value > 0) && values.missing?.[i] !== 1) throw withoutLogarithm(place, i, value);
-      if (this.#numbers.size < 3 && values.missing?.[i] !== 1) this.#numbers.add(value);
+      if (this.#numbers.size <= MAX_CLASSES && values.missing?.[i] !== 1) this.#numbers.add(value);
     }
   }
 
@@ -92,6 +103,35 @@ function classes(name: string, column: ColumnKind, labels: readonly string[], po
   };
 }
 
+/** Labels of several classes. */
+function severalClasses(
+  name: string,
+  { column, labels }: TargetProbe,
+  positive: string | undefined,
+): Extract<TargetEncoder, { kind: 'labels' }> {
+  if (column === 'date') throw targetError(name, 'is a date, and a softmax model needs classes: use --model linear, or make it text');
+  const known = column === 'boolean' ? ['false', 'true'] : labels;
+  if (known.length < 2) throw targetError(name, `has only the value ${listOf(labels)}, and a softmax model needs at least two classes`);
+  if (known.length > MAX_CLASSES)
+    throw targetError(
+      name,
+      column === 'text'
+        ? `has ${labels.length} different texts, and a softmax model takes up to ${MAX_CLASSES} classes: names of rows are no classes; join rare classes${labels.every(isNumber) ? `, or use --number ${quote(name)}` : ''}`
+        : `has more than ${MAX_CLASSES} different numbers, and a softmax model takes up to so many classes: use --model linear`,
+    );
+  if (positive !== undefined)
+    throw new ParagradError(
+      'PARAGRAD_OPTION',
+      `--positive ${quote(positive)}: a softmax model has no positive class; its probabilities are of all ${known.length}`,
+      { place: { option: '--positive' } },
+    );
+  return { kind: 'labels', name, column, labels: known };
+}
+
+function isNumber(label: string): boolean {
+  return label.trim() !== '' && Number.isFinite(Number(label));
+}
+
 /** 0 and 1 stand for classes even where the data hold only one of them. */
 function numberClasses(labels: readonly string[]): readonly string[] | undefined {
   const binary = labels.every((label) => label === '0' || label === '1');
@@ -100,8 +140,8 @@ function numberClasses(labels: readonly string[]): readonly string[] | undefined
 }
 
 /**
- * Decides between a numeric target and two classes. `auto`: text or booleans with two values, and numbers that are 0 and
- * 1, are classes; other numbers are a numeric target.
+ * Decides between a numeric target, two classes and several. `auto`: text or booleans with two values, and numbers that are 0 and
+ * 1, are two classes; other text is several, other numbers are a numeric target.
  *
  * @throws PARAGRAD_TARGET when the target is missing everywhere, or does not suit the model; PARAGRAD_OPTION for a
  * positive class that does not occur
@@ -113,8 +153,8 @@ export function chooseTarget(
 ): TargetEncoder {
   const target = chooseKind(name, probe, options);
   if (options.log !== true) return target;
-  if (target.kind === 'classes')
-    throw new ParagradError('PARAGRAD_OPTION', `--log-target: target ${quote(name)} has two classes, and no numbers`, {
+  if (target.kind !== 'number')
+    throw new ParagradError('PARAGRAD_OPTION', `--log-target: target ${quote(name)} has classes, and no numbers`, {
       place: { option: '--log-target', column: name },
     });
   return { ...target, log: true };
@@ -124,18 +164,20 @@ function chooseKind(name: string, probe: TargetProbe, options: { model: ModelCho
   const { column, labels } = probe;
   const { model, positive } = options;
   if (labels.length === 0) throw targetError(name, 'is missing in every row');
+  if (model === 'softmax') return severalClasses(name, probe, positive);
   if (column === 'text') {
     if (model === 'linear')
       throw targetError(
         name,
-        `is text (${listOf(labels, 3)}), and a linear model needs a number: use --model logistic for two classes, or --number ${quote(name)}`,
+        `is text (${listOf(labels, 3)}), and a linear model needs a number: leave --model to the data, or use --number ${quote(name)}`,
       );
     if (labels.length === 1) throw targetError(name, `has only one value, ${listOf(labels)}: there is nothing to learn`);
-    if (labels.length > 2)
+    if (labels.length > 2 && model === 'logistic')
       throw targetError(
         name,
-        `has ${labels.length} classes (${listOf(labels, 5)}): models for two classes or for numbers are there, so choose two of them, or make it a yes/no column`,
+        `has ${labels.length} classes (${listOf(labels, 5)}), and a logistic model needs two: use --model softmax, or make it a yes/no column`,
       );
+    if (labels.length > 2) return severalClasses(name, probe, positive);
     return classes(name, column, labels, positive);
   }
   const boolean = column === 'boolean';
@@ -145,7 +187,7 @@ function chooseKind(name: string, probe: TargetProbe, options: { model: ModelCho
     if (found === undefined)
       throw targetError(
         name,
-        `has ${labels.length < 3 ? `only the value ${listOf(labels)}` : 'more than two values'}, and a logistic model needs two classes: use --model linear`,
+        `has ${labels.length < 3 ? `only the value ${listOf(labels)}` : 'more than two values'}, and a logistic model needs two classes: use --model linear${labels.length < 3 ? '' : ', or --model softmax where values are classes'}`,
       );
     return classes(name, column, found, positive);
   }
@@ -167,18 +209,29 @@ export function fromScale(target: TargetEncoder, y: number): number {
 /** y of a batch: NaN where the target is missing, a label that is neither class, or has no logarithm where one is needed. */
 export function fillTarget(target: TargetEncoder, values: Values, rows: number, y: Float64Array): void {
   if (values.kind === 'text') {
-    const codes = Float64Array.from(values.dictionary, (label) =>
-      target.kind === 'classes' ? (label === target.positive ? 1 : label === target.negative ? 0 : Number.NaN) : Number.NaN,
-    );
+    const classes = numbersOf(target);
+    const codes = Float64Array.from(values.dictionary, (label) => classes.get(label) ?? Number.NaN);
     for (let i = 0; i < rows; i += 1) y[i] = (values.codes[i] as number) < 0 ? Number.NaN : (codes[values.codes[i] as number] as number);
     return;
   }
   const label = (text: string): number => (target.column === 'boolean' ? Number(text === 'true') : Number(text));
-  const positive = target.kind === 'classes' ? label(target.positive) : 0;
-  const negative = target.kind === 'classes' ? label(target.negative) : 0;
+  const classes = new Map([...numbersOf(target)].map(([text, number]) => [label(text), number]));
   for (let i = 0; i < rows; i += 1) {
     const value = values.values[i] as number;
     if (values.missing?.[i] === 1) y[i] = Number.NaN;
-    else y[i] = target.kind === 'number' ? toScale(target, value) : value === positive ? 1 : value === negative ? 0 : Number.NaN;
+    else y[i] = target.kind === 'number' ? toScale(target, value) : (classes.get(value) ?? Number.NaN);
   }
+}
+
+/** y of each label. */
+function numbersOf(target: TargetEncoder): Map<string, number> {
+  if (target.kind === 'number') return new Map();
+  const labels = labelsOfTarget(target);
+  return new Map(labels.map((label, number) => [label, number]));
+}
+
+/** Labels by y; none of a number. */
+export function labelsOfTarget(target: TargetEncoder): readonly string[] {
+  if (target.kind === 'number') return [];
+  return target.kind === 'labels' ? target.labels : [target.negative, target.positive];
 }

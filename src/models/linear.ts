@@ -1,7 +1,7 @@
-import type { Model } from './model.ts';
+import type { OutputModel } from './model.ts';
 
 /** Least squares: loss ½(z − y)², prediction z. */
-export const linear: Model = {
+export const linear: OutputModel = {
   name: 'linear',
   loss: 'squared',
   quadratic: true,

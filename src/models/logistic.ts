@@ -1,8 +1,8 @@
 import { exp, log } from '../math.ts';
-import type { Model } from './model.ts';
+import type { OutputModel } from './model.ts';
 
 /** Logistic regression: loss log(1 + exp(z)) − y·z for y in {0, 1}, prediction 1/(1 + exp(−z)). */
-export const logistic: Model = {
+export const logistic: OutputModel = {
   name: 'logistic',
   loss: 'logistic',
   quadratic: false,

@@ -2,12 +2,13 @@ import { ParagradError } from '../errors.ts';
 import type { KernelLoss } from '../kernels/kernels.ts';
 import { linear } from './linear.ts';
 import { logistic } from './logistic.ts';
+import { softmax } from './softmax.ts';
 
 /**
  * A model: how z = x·w + offset + b becomes a loss and a prediction. The per-row formulas live in `kernels/losses.ts`, since
  * the kernels are where they must be fast and exact; a model says which of them it means, and all that is around it.
  */
-export interface Model {
+export interface OutputModel {
   readonly name: 'linear' | 'logistic';
   readonly loss: KernelLoss;
   /** The curvature of the loss does not depend on z. */
@@ -22,8 +23,25 @@ export interface Model {
   predict(z: number): number;
 }
 
+/** A model with an output, z_c, for each of several classes. */
+export interface ClassesModel {
+  readonly name: 'softmax';
+  readonly loss: 'softmax';
+  readonly quadratic: false;
+  /** sup of the largest eigenvalue of the loss's curvature per row. */
+  readonly curvatureBound: number;
+  /** Labels, as class numbers from 0. */
+  readonly target: 'labels';
+  /** Intercepts of the model without features, of mean 0, and the share of each class, from Σ v of its rows. */
+  nullIntercepts(weights: Float64Array): { intercepts: Float64Array; shares: Float64Array; note?: string };
+  /** Probabilities of the classes from z, in its place. */
+  predict(z: Float64Array): void;
+}
+
+export type Model = OutputModel | ClassesModel;
+
 /** All models by name. A new one is a file and a line here. */
-export const MODELS: Readonly<Record<Model['name'], Model>> = { linear, logistic };
+export const MODELS: Readonly<{ linear: OutputModel; logistic: OutputModel; softmax: ClassesModel }> = { linear, logistic, softmax };
 
 /** @throws PARAGRAD_OPTION for an unknown name. */
 export function modelOf(name: string): Model {

@@ -1,10 +1,12 @@
 import type { EncodedColumn } from '../data/encoder.ts';
 import { type OutColumn, rowEncoder, rowFormat } from '../data/write/row-format.ts';
+import { outputOf, outputsOf } from '../update/vectors.ts';
 import { coefficientOf } from './coefficients.ts';
 import type { FittedModel } from './model.ts';
 import { writeWhole } from './out-file.ts';
 import type { Coefficient } from './types.ts';
 
+const CLASS: OutColumn = { name: 'class', kind: 'text' };
 const COLUMNS: readonly OutColumn[] = [
   { name: 'name', kind: 'text' },
   { name: 'column', kind: 'text' },
@@ -20,7 +22,8 @@ const COLUMNS: readonly OutColumn[] = [
 type Row = Coefficient & Pick<EncodedColumn, 'source' | 'mean' | 'scale'> & { readonly part: string; readonly level?: string };
 
 /**
- * Writes a model's coefficients, the most important first, and its intercept (`part` intercept) last. The value of z, by hand:
+ * Writes a model's coefficients, the most important first, and its intercept (`part` intercept) last; of softmax those of every
+ * class, whose label comes first, in the column `class`. The value of z, by hand:
  * intercept + Σ coefficient · value over numbers (dates in days since 1970-01-01, true as 1), + the coefficient of each
  * category's level, or of `other`; where a number is missing, its training mean is its value (`mean`: 0 where nothing was
  * standardised) and the coefficient of `missing` is added.
@@ -32,19 +35,27 @@ export async function writeCoefficients(
   model: FittedModel,
   file: string,
 ): Promise<{ readonly path: string; readonly coefficients: number }> {
-  const encoder = rowEncoder(rowFormat(file, undefined, '--coefficients'), COLUMNS);
-  const { weights, intercept } = model.vector;
+  const classes = model.record.target.kind === 'labels' ? model.labels : undefined;
+  const encoder = rowEncoder(rowFormat(file, undefined, '--coefficients'), classes === undefined ? COLUMNS : [CLASS, ...COLUMNS]);
   const means = model.record.columnMeans;
-  const rows = model.columns.map((column, j): Row => {
-    const { source, part, level, mean, scale } = column;
-    return { ...coefficientOf(column, means[j] as number, weights[j] as number), source, part, level: level ?? '', mean, scale };
-  });
+  const { columns } = model;
+  const outputs = Array.from({ length: outputsOf(model.vector) }, (_, k) => ({ ...outputOf(model.vector, k), label: classes?.[k] ?? '' }));
+  const rows = outputs.flatMap(({ weights, label }) =>
+    columns.map((column, j): Row => {
+      const { source, part, level, mean, scale } = column;
+      const coefficient = coefficientOf(column, means[j] as number, weights[j] as number);
+      return { ...coefficient, class: label, source, part, level: level ?? '', mean, scale };
+    }),
+  );
   rows.sort((a, b) => b.importance - a.importance);
-  const whole = { name: 'intercept', value: model.intercept(), standardized: intercept, importance: 0 };
-  rows.push({ ...whole, source: '', part: 'intercept', level: '', mean: 0, scale: 1 });
+  for (const [k, { intercept, label }] of outputs.entries()) {
+    const whole = { class: label, name: 'intercept', value: model.intercept(k), standardized: intercept, importance: 0 };
+    rows.push({ ...whole, source: '', part: 'intercept', level: '', mean: 0, scale: 1 });
+  }
   const text = (of: (row: Row) => string): string[] => rows.map(of);
   const number = (of: (row: Row) => number): Float64Array => Float64Array.from(rows, of);
   const values = [
+    ...(classes === undefined ? [] : [text((row) => row.class ?? '')]),
     text(({ name }) => name),
     text(({ source }) => source),
     text(({ part }) => part),
@@ -56,5 +67,5 @@ export async function writeCoefficients(
     number(({ scale }) => scale),
   ];
   await writeWhole(file, [...encoder.rows(values, rows.length), ...encoder.end()], '--coefficients');
-  return { path: file, coefficients: rows.length - 1 };
+  return { path: file, coefficients: rows.length - outputs.length };
 }

@@ -1,11 +1,23 @@
 import type { EncodedColumn } from '../data/encoder.ts';
+import type { TargetEncoder } from '../data/target.ts';
 import type { Vector } from '../update/pass.ts';
+import { outputOf, outputsOf } from '../update/vectors.ts';
 import type { Coefficient } from './types.ts';
 
-/** Coefficients of encoded columns, the most important (weight × spread of the column) first. */
-export function coefficientsOf(columns: readonly EncodedColumn[], columnMeans: ArrayLike<number>, { weights }: Vector): Coefficient[] {
-  return columns
-    .map((column, j) => coefficientOf(column, columnMeans[j] as number, weights[j] as number))
+/** Coefficients of encoded columns (of softmax: for every class), the most important (weight × spread of the column) first. */
+export function coefficientsOf(
+  columns: readonly EncodedColumn[],
+  columnMeans: ArrayLike<number>,
+  vector: Vector,
+  target: TargetEncoder,
+): Coefficient[] {
+  const ofOutput = (output: number): Coefficient[] => {
+    const { weights } = outputOf(vector, output);
+    const label = target.kind === 'labels' ? { class: target.labels[output] as string } : {};
+    return columns.map((column, j) => ({ ...label, ...coefficientOf(column, columnMeans[j] as number, weights[j] as number) }));
+  };
+  return Array.from({ length: outputsOf(vector) }, (_, output) => ofOutput(output))
+    .flat()
     .sort((a, b) => b.importance - a.importance);
 }
 
@@ -15,7 +27,10 @@ export function coefficientOf(column: EncodedColumn, mean: number, weight: numbe
   return { name: column.name, value: weight / column.scale, standardized: weight, importance: Math.abs(weight) * spread };
 }
 
-/** The intercept in the user's own units: z where every number is 0, no category applies and nothing is missing. */
-export function interceptOf(columns: readonly EncodedColumn[], { weights, intercept }: Vector): number {
-  return columns.reduce((sum, { mean, scale }, j) => sum - ((weights[j] as number) * mean) / scale, intercept);
+/** The intercept of each output in the user's own units: z where every number is 0, no category applies and nothing is missing. */
+export function interceptsOf(columns: readonly EncodedColumn[], vector: Vector): number[] {
+  return Array.from({ length: outputsOf(vector) }, (_, output) => {
+    const { weights, intercept } = outputOf(vector, output);
+    return columns.reduce((sum, { mean, scale }, j) => sum - ((weights[j] as number) * mean) / scale, intercept);
+  });
 }

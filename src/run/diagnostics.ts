@@ -1,3 +1,4 @@
+import type { ClassTally, OneClassMetrics } from '../models/class-metrics.ts';
 import type { Predicted } from '../models/metrics.ts';
 
 /**
@@ -17,6 +18,13 @@ export type Diagnostics =
       readonly roc: readonly (readonly [falsePositive: number, truePositive: number])[];
       /** Tenths of the rows, by probability. */
       readonly calibration: readonly { readonly predicted: number; readonly actual: number; readonly rows: number }[];
+    }
+  | {
+      readonly kind: 'labels';
+      /** Weight of the rows by actual class, then by the class that they are called. */
+      readonly confusion: readonly (readonly number[])[];
+      /** By class; null where a measure has no denominator. */
+      readonly byClass: readonly { readonly [K in keyof OneClassMetrics]: number | null }[];
     };
 
 const MOST_POINTS = 1000;
@@ -44,6 +52,12 @@ export function diagnose({ y, z, v }: Predicted, probability: ((z: number) => nu
     return [actual[i] as number, scores[i] as number] as const;
   });
   return { kind: 'number', points, errors: histogramOf(scores.map((score, i) => score - (actual[i] as number))) };
+}
+
+/** What a report shows of several classes; null where no row counts. */
+export function diagnoseClasses(tally: ClassTally): Diagnostics | null {
+  if (tally.metrics().rows === 0) return null;
+  return { kind: 'labels', confusion: tally.matrix(), byClass: tally.byClass() };
 }
 
 function histogramOf(errors: readonly number[]): { low: number; high: number; counts: number[] } {

@@ -14,7 +14,7 @@ export interface DryRun {
   readonly source: string;
   readonly target: string;
   /** Null when the values of the target decide: two different ones make classes. */
-  readonly model: 'linear' | 'logistic' | null;
+  readonly model: 'linear' | 'logistic' | 'softmax' | null;
   /** All of them, with the defaults; what only the data can decide is left out. */
   readonly options: ResolvedOptions;
   /** Names of the options that were given. */
@@ -90,7 +90,8 @@ function encodedColumnsAbout(table: Table, columns: readonly SchemaColumn[], mos
   }, 0);
 }
 
-function modelFor({ columns }: Table, target: string): 'linear' | 'logistic' | null {
-  const kind = columns.find(({ name }) => name === target)?.kind;
-  return kind === 'text' || kind === 'boolean' ? 'logistic' : null;
+function modelFor({ columns }: Table, target: string): 'logistic' | 'softmax' | null {
+  const column = columns.find(({ name }) => name === target);
+  if (column?.kind === 'text') return (column.text?.distinct ?? 0) > 2 ? 'softmax' : 'logistic';
+  return column?.kind === 'boolean' ? 'logistic' : null;
 }

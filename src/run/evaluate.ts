@@ -1,7 +1,8 @@
-import { quote } from '../data/names.ts';
+import { listOf, quote } from '../data/names.ts';
 import { labelOf, type TableSource } from '../data/source-files.ts';
 import { notFinite } from '../data/statistics.ts';
 import { ParagradError } from '../errors.ts';
+import { ClassTally, type OneClassMetrics, type SoftmaxMetrics } from '../models/class-metrics.ts';
 import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
 import { brierScore, type ErrorMeasures, errorMeasures, type ThresholdMeasures, thresholdMeasures } from './measures.ts';
 import type { FittedModel } from './model.ts';
@@ -25,15 +26,18 @@ export interface Evaluation extends PredictReport {
   readonly model: FittedModel['name'];
   readonly source: string;
   readonly target: string;
-  /** Negative and positive label. */
-  readonly classes: readonly [negative: string, positive: string] | undefined;
-  /** Rows that do not count: their target is missing, or of neither class. */
+  /** Labels by class number: of logistic models negative and positive, of softmax all. */
+  readonly classes: readonly string[] | undefined;
+  /** Rows that do not count: their target is missing, or of no class of the model. */
   readonly skippedRows: number;
   /** `rows` in it: those that count. Accuracy is that at one half. */
-  readonly metrics: (RegressionMetrics & ErrorMeasures) | (ClassMetrics & { readonly brierScore: number });
+  readonly metrics: (RegressionMetrics & ErrorMeasures) | (ClassMetrics & { readonly brierScore: number }) | SoftmaxMetrics;
   /** Two classes: at the threshold, and at 0.1 … 0.9. */
   readonly atThreshold?: ThresholdMeasures;
   readonly thresholds?: readonly ThresholdMeasures[];
+  /** Several classes: weight of the rows by actual class, then by the class that they are called; and each class by itself. */
+  readonly confusion?: readonly (readonly number[])[];
+  readonly byClass?: readonly (OneClassMetrics & { readonly class: string })[];
 }
 
 /**
@@ -51,18 +55,20 @@ export async function evaluate(model: FittedModel | string, file: TableSource, o
   const { signal, badRows } = options;
   const predictions = await predict(fitted, file, { target: true, ...(signal && { signal }), ...(badRows && { badRows }) });
   try {
-    const known = await collect(predictions, source, target.name, options.onRows);
     const { report } = predictions;
-    const rows = known.y.length;
-    if (rows === 0) throw noTarget(source, target);
-    const head = {
-      ...report,
-      model: fitted.name,
-      source,
-      target: target.name,
-      classes: target.kind === 'classes' ? ([target.negative, target.positive] as const) : undefined,
-      skippedRows: report.rows - rows,
+    const headOf = (rows: number): Omit<Evaluation, 'metrics'> => {
+      if (rows === 0) throw noTarget(source, target);
+      const classes = target.kind === 'number' ? undefined : fitted.labels;
+      return { ...report, model: fitted.name, source, target: target.name, classes, skippedRows: report.rows - rows };
     };
+    if (target.kind === 'labels') {
+      const { tally, rows } = await tallied(predictions, source, target, options.onRows);
+      const head = headOf(rows);
+      const byClass = tally.byClass().map((one, c) => ({ class: target.labels[c] as string, ...one }));
+      return { ...head, metrics: tally.metrics(), confusion: tally.matrix(), byClass };
+    }
+    const known = await collect(predictions, source, target.name, options.onRows);
+    const head = headOf(known.y.length);
     if (target.kind !== 'classes') {
       const own = isLog(target) ? fromLog(target, known) : known;
       const logScale = isLog(target) ? { logScale: regressionMetrics(known) } : {};
@@ -86,6 +92,29 @@ interface Known {
   readonly z: Float64Array;
   readonly v: Float64Array;
   readonly probability: Float64Array;
+}
+
+/** Counts the rows that have a class of the model. */
+async function tallied(
+  { blocks }: Predictions,
+  source: string,
+  target: Extract<FittedModel['record']['target'], { kind: 'labels' }>,
+  onRows: EvaluateOptions['onRows'],
+): Promise<{ tally: ClassTally; rows: number }> {
+  const tally = new ClassTally(target.labels.length);
+  const z = new Float64Array(tally.classes);
+  let known = 0;
+  for await (const { y, rows, firstRow, classes, weight } of blocks) {
+    if (y === undefined) throw withoutTarget(source, target.name);
+    for (let i = 0; i < rows; i += 1) {
+      if (Number.isNaN(y[i])) continue;
+      known += 1;
+      for (let c = 0; c < z.length; c += 1) z[c] = classes?.z[c]?.[i] as number;
+      tally.add(z, y[i] as number, weight?.[i] ?? 1);
+    }
+    onRows?.(firstRow + rows);
+  }
+  return { tally, rows: known };
 }
 
 /** The rows that have a target. */
@@ -128,7 +157,12 @@ function withoutTarget(source: string, target: string): ParagradError {
 }
 
 function noTarget(source: string, target: FittedModel['record']['target']): ParagradError {
-  const what = target.kind === 'classes' ? `${quote(target.negative)} or ${quote(target.positive)}` : 'a number';
+  const what =
+    target.kind === 'classes'
+      ? `${quote(target.negative)} or ${quote(target.positive)}`
+      : target.kind === 'labels'
+        ? `one of ${listOf(target.labels, 5)}`
+        : 'a number';
   return new ParagradError(
     'PARAGRAD_TARGET',
     `${source}: no row has ${what} in column ${quote(target.name)}, so there is nothing to measure`,

@@ -4,6 +4,7 @@ import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
 import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import type { StepRecord } from '../strategies/job.ts';
+import { vectorOf } from '../update/vectors.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -35,10 +36,15 @@ export interface RunFiles {
 
 /** Writes the files; the folder gets its name when the caller commits it. */
 export async function writeModel(folder: NewFolder, model: FittedModel, { config, steps, diagnostics }: RunFiles): Promise<void> {
-  const { weights, intercept } = model.vector;
+  const { weights, intercept, others } = model.vector;
+  const classes = 1 + (others?.length ?? 0);
   const tensors = {
-    weights: { dtype: 'F64' as const, shape: [weights.length], values: weights },
-    intercept: { dtype: 'F64' as const, shape: [1], values: new Float64Array([intercept]) },
+    weights: {
+      dtype: 'F64' as const,
+      shape: others === undefined ? [weights.length] : [classes, weights.length / classes],
+      values: weights,
+    },
+    intercept: { dtype: 'F64' as const, shape: [classes], values: new Float64Array([intercept, ...(others ?? [])]) },
   };
   const metadata = { format: FORMAT, numericsVersion: String(NUMERICS_VERSION), sha256: model.weightsSha256 };
   await folder.write(WEIGHTS, writeSafetensors(tensors, metadata));
@@ -72,11 +78,12 @@ export async function loadModel(folder: string): Promise<FittedModel> {
     });
   });
   const { tensors, metadata } = readSafetensors(bytes, weightsFile);
-  const model = new FittedModel(record, {
-    weights: tensors.weights?.values ?? new Float64Array(0),
-    intercept: tensors.intercept?.values[0] ?? Number.NaN,
-  });
-  if (model.weightsSha256 !== metadata.sha256 || model.vector.weights.length !== model.columns.length)
+  const intercepts = tensors.intercept?.values ?? new Float64Array(0);
+  const classes = record.target.kind === 'labels' ? record.target.labels.length : 1;
+  const others = classes > 1 ? intercepts.slice(1) : undefined;
+  const model = new FittedModel(record, vectorOf(tensors.weights?.values ?? new Float64Array(0), intercepts[0] ?? Number.NaN, others));
+  const whole = intercepts.length === classes && model.vector.weights.length === classes * model.columns.length;
+  if (!whole || model.weightsSha256 !== metadata.sha256)
     throw new ParagradError(
       'PARAGRAD_MODEL_FILE',
       `${weightsFile} does not hold the weights that were saved: it was damaged or exchanged`,

@@ -1,10 +1,10 @@
 import { type EncodedColumn, type Encoder, encodedColumns } from '../data/encoder.ts';
 import type { RowColumns } from '../data/table.ts';
-import { fromScale, type TargetEncoder } from '../data/target.ts';
-import { type Model, modelOf } from '../models/model.ts';
+import { fromScale, labelsOfTarget, type TargetEncoder } from '../data/target.ts';
+import { MODELS, type Model } from '../models/model.ts';
 import type { Layout } from '../partition/layout.ts';
 import type { Vector } from '../update/pass.ts';
-import { coefficientsOf, interceptOf } from './coefficients.ts';
+import { coefficientsOf, interceptsOf } from './coefficients.ts';
 import { weightsSha256 } from './hash.ts';
 import type { Coefficient, RunSummary } from './types.ts';
 
@@ -49,18 +49,24 @@ export class FittedModel {
     return weightsSha256(this.vector);
   }
 
-  /** Expected target at z: the value itself, or the probability of the positive class. */
+  /** Labels by class number: of logistic models negative and positive, of softmax all; none where a number is predicted. */
+  get labels(): readonly string[] {
+    return labelsOfTarget(this.record.target);
+  }
+
+  /** Expected target at z: the value itself, or the probability of the positive class. Not for softmax, which has several z. */
   predictionAt(z: number): number {
-    return fromScale(this.record.target, modelOf(this.record.name).predict(z));
+    const { name, target } = this.record;
+    return name === 'softmax' ? Number.NaN : fromScale(target, MODELS[name].predict(z));
   }
 
-  /** All coefficients, the most important first, in the user's own units and in encoded ones. */
+  /** All coefficients, the most important first, in the user's own units and in encoded ones; of softmax of every class. */
   coefficients(): Coefficient[] {
-    return coefficientsOf(this.columns, this.record.columnMeans, this.vector);
+    return coefficientsOf(this.columns, this.record.columnMeans, this.vector, this.record.target);
   }
 
-  /** z where every number is 0, no category applies and nothing is missing, in the user's own units. */
-  intercept(): number {
-    return interceptOf(this.columns, this.vector);
+  /** z where every number is 0, no category applies and nothing is missing, in the user's own units; of softmax of a class. */
+  intercept(classNumber = 0): number {
+    return interceptsOf(this.columns, this.vector)[classNumber] as number;
   }
 }

@@ -66,8 +66,8 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   oneOf('--class-weight', resolved.classWeight ?? 'none', ['none', 'balanced']);
   if (resolved.classWeight === 'balanced' && resolved.model === 'linear')
     throw wrong('--class-weight', '--class-weight balanced is for classes, and --model linear has none');
-  if (resolved.logTarget === true && resolved.model === 'logistic')
-    throw wrong('--log-target', '--log-target is for numbers, and --model logistic predicts classes');
+  if (resolved.logTarget === true && (resolved.model === 'logistic' || resolved.model === 'softmax'))
+    throw wrong('--log-target', `--log-target is for numbers, and --model ${resolved.model} predicts classes`);
   oneOf('--bad-rows', resolved.badRows ?? 'error', ['error', 'skip', 'impute']);
   oneOf('--kernels', resolved.kernels, ['wasm', 'reference']);
   if (resolved.l2 !== 'auto') number('--l2', resolved.l2, (x) => x >= 0, `'auto' or a number of at least 0`);
@@ -87,8 +87,10 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   if (resolved.learningRate !== 'auto') belongsTo('--learning-rate', resolved, WITH_RATE, 'has no fixed rate');
   if (resolved.lineSearch === 'backtracking') belongsTo('--line-search', resolved, ['gradient-descent'], 'chooses its steps itself');
   if (resolved.momentum !== undefined) belongsTo('--momentum', resolved, ['momentum'], 'has none to choose');
-  if (resolved.model === 'logistic' && SQUARED_ONLY.includes(resolved.optimizer))
-    throw wrong('--optimizer', `--optimizer ${resolved.optimizer} is for the squared loss: use lbfgs with --model logistic`);
+  if (resolved.model === 'softmax' && resolved.offset !== undefined)
+    throw wrong('--offset', '--offset is added to every class alike, which changes nothing: leave it out with --model softmax');
+  if ((resolved.model === 'logistic' || resolved.model === 'softmax') && SQUARED_ONLY.includes(resolved.optimizer))
+    throw wrong('--optimizer', `--optimizer ${resolved.optimizer} is for the squared loss: use lbfgs with --model ${resolved.model}`);
   return resolved;
 }
 

@@ -37,8 +37,8 @@ function engineFor(layout: Layout, { engine, workers }: Pick<TrainOptions, 'engi
   return layout.rows * layout.columns * bytesPerValue(layout.dtype) < SMALL_BYTES ? 'inline' : 'threads';
 }
 
-/** The plan in words and numbers: who owns which rows and columns, bytes held, bytes moved per gradient. */
-export function describePlan(layout: Layout, { engine, partition }: Plan): PlanSummary {
+/** The plan in words and numbers: who owns which rows and columns, bytes held, bytes moved per gradient (of so many outputs). */
+export function describePlan(layout: Layout, { engine, partition }: Plan, outputs = 1): PlanSummary {
   return {
     engine,
     partition: partition.kind,
@@ -56,7 +56,7 @@ export function describePlan(layout: Layout, { engine, partition }: Plan): PlanS
       const rowBegin = Math.min(share.chunkBegin * layout.chunkRows, layout.rows);
       const rowEnd = Math.min(share.chunkEnd * layout.chunkRows, layout.rows);
       const nodes = nodesOfShare(layout, share);
-      const scalars = share.blockBegin === 0 ? 2 : 0;
+      const scalars = share.blockBegin === 0 ? 1 + outputs : 0;
       const split = partition.grid.columns > 1;
       const blockNodes = coverOf(share.blockBegin, share.blockEnd, layout.blocks).length;
       return {
@@ -67,8 +67,8 @@ export function describePlan(layout: Layout, { engine, partition }: Plan): PlanS
         columnEnd,
         bytes: bytesOfShare(layout, share),
         nodes,
-        gradientBytes: partition.workers === 1 ? 0 : nodes * (scalars + columnEnd - columnBegin) * 8,
-        dotBytes: split ? blockNodes * (rowEnd - rowBegin) * bytesPerValue(layout.dtype) : 0,
+        gradientBytes: partition.workers === 1 ? 0 : nodes * (scalars + outputs * (columnEnd - columnBegin)) * 8,
+        dotBytes: split ? outputs * blockNodes * (rowEnd - rowBegin) * bytesPerValue(layout.dtype) : 0,
       };
     }),
   };

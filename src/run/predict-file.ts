@@ -26,7 +26,8 @@ export interface PredictSummary extends PredictReport {
 
 /**
  * Predicts the rows of a file and writes CSV, lines of JSON or Parquet, in bounded memory: `row` (number in the source, from 0)
- * and `prediction`; for two classes `row`, `probability` (of the positive class) and `label`; after `row`, what names it (`id` of
+ * and `prediction`; for two classes `row`, `probability` (of the positive class) and `label`; for several `row`, `label` and
+ * `probability LABEL` of each; after `row`, what names it (`id` of
  * training). A file is written whole or not at all.
  *
  * @throws PARAGRAD_MODEL_FOLDER …, what reading throws, PARAGRAD_OUT when `to` cannot be written.
@@ -51,6 +52,12 @@ function columnsOf({ record: { target, rowColumns } }: FittedModel, { missingCol
   const id = rowColumns?.id;
   const columns: OutColumn[] = [{ name: 'row', kind: 'integer' }];
   if (id !== undefined && !missingColumns.includes(id)) columns.push({ name: id, kind: 'text' });
+  if (target.kind === 'labels')
+    return [
+      ...columns,
+      { name: 'label', kind: 'text' },
+      ...target.labels.map((label): OutColumn => ({ name: `probability ${label}`, kind: 'number' })),
+    ];
   if (target.kind !== 'classes') return [...columns, { name: 'prediction', kind: 'number' }];
   return [...columns, { name: 'probability', kind: 'number' }, { name: 'label', kind: 'text' }];
 }
@@ -63,9 +70,10 @@ async function* encoded(
 ): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
     const row = Float64Array.from({ length: block.rows }, (_, i) => block.firstRow + i);
-    const columns: OutValues[] = block.ids === undefined ? [row, block.prediction] : [row, block.ids, block.prediction];
+    const columns: OutValues[] = block.ids === undefined ? [row] : [row, block.ids];
     const labels = labelsOf(model, block, threshold);
-    if (labels.length > 0) columns.push(labels);
+    if (block.classes !== undefined) columns.push(labels, ...block.classes.probability);
+    else columns.push(block.prediction, ...(labels.length > 0 ? [labels] : []));
     yield* encoder.rows(columns, block.rows);
     onRows?.(block.firstRow + block.rows);
   }
@@ -74,6 +82,7 @@ async function* encoded(
 
 /** The class of each row; none for a model that predicts numbers. */
 export function labelsOf({ record: { target } }: FittedModel, { z, prediction }: PredictionBlock, threshold: number): string[] {
+  if (target.kind === 'labels') return Array.from(prediction, (called) => target.labels[called] as string);
   if (target.kind !== 'classes') return [];
   return Array.from(z, (value, i) => (isPositive(value, prediction[i] as number, threshold) ? target.positive : target.negative));
 }

@@ -6,6 +6,10 @@ import { labelOf, type TableSource } from '../data/source-files.ts';
 import { growSegment, newSegment } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
 import { ParagradError } from '../errors.ts';
+import { likeliest } from '../models/class-metrics.ts';
+import { MODELS } from '../models/model.ts';
+import type { Vector } from '../update/pass.ts';
+import { outputOf, outputsOf } from '../update/vectors.ts';
 import type { FittedModel } from './model.ts';
 
 /** A run of predictions, in the order of the source's rows. Its arrays are reused: they hold until the next block. */
@@ -13,14 +17,16 @@ export interface PredictionBlock {
   /** Row number of the first row, from 0. */
   readonly firstRow: number;
   readonly rows: number;
-  /** x·w + offset + b: log-odds of the positive class, or the predicted value. */
+  /** x·w + offset + b: log-odds of the positive class, or the predicted value; of softmax that of the likeliest class. */
   readonly z: Float64Array;
-  /** Expected target: the predicted value, or the probability of the positive class. */
+  /** Expected target: the predicted value, the probability of the positive class, or, of softmax, the number of the likeliest class. */
   readonly prediction: Float64Array;
+  /** Softmax: z and probability of every class, one array per class. */
+  readonly classes: { readonly z: readonly Float64Array[]; readonly probability: readonly Float64Array[] } | undefined;
   /** What names each row (training's `id`), '' where it is missing; undefined without such a column. */
   readonly ids: readonly string[] | undefined;
   /**
-   * When it was asked for: the target (classes: 1 for the positive one, 0), NaN where it is missing or of neither class. Undefined
+   * When it was asked for: the target (two classes: 1 for the positive one, 0; several: their number), NaN where it is missing or of no class. Undefined
    * when the source has no such column.
    */
   readonly y: Float64Array | undefined;
@@ -108,28 +114,59 @@ export async function predict(model: FittedModel, source: TableSource, options: 
   }
 }
 
-/** z and prediction of a block's rows, with room for the largest block so far. */
-class Outputs {
-  z = new Float64Array(0);
-  prediction = new Float64Array(0);
+type Outputs = Pick<PredictionBlock, 'z' | 'prediction' | 'classes'>;
 
-  fill(model: FittedModel, dots: Float32Array | Float64Array, offset: Float64Array | undefined): void {
-    if (this.z.length < dots.length) {
-      this.z = new Float64Array(dots.length);
-      this.prediction = new Float64Array(dots.length);
+/** z and predictions of blocks of rows, with room for the largest block so far. */
+class Predictor {
+  readonly #model: FittedModel;
+  readonly #scorer: Scorer;
+  readonly #outputs: readonly Vector[];
+  /** z and prediction, then z and probability of each of several classes. */
+  #arrays: Float64Array[] = [];
+
+  constructor(model: FittedModel, memory: ReturnType<typeof newSegment>) {
+    const { layout, encoder } = model.record;
+    this.#model = model;
+    this.#scorer = new Scorer(memory, { ...layout, columns: encodedWidth(encoder) }, model.vector, 'wasm');
+    this.#outputs = Array.from({ length: outputsOf(model.vector) }, (_, k) => outputOf(model.vector, k));
+  }
+
+  /** Of the rows at address x. */
+  predict(x: number, rows: number, offset: Float64Array | undefined): Outputs {
+    const count = this.#outputs.length;
+    if (this.#arrays.length === 0 || (this.#arrays[0] as Float64Array).length < rows)
+      this.#arrays = Array.from({ length: 2 + (count > 1 ? 2 * count : 0) }, () => new Float64Array(rows));
+    const [z, prediction, ...rest] = this.#arrays.map((array) => array.subarray(0, rows)) as [Float64Array, Float64Array];
+    if (count === 1) {
+      this.#margins(x, rows, 0, offset, z);
+      for (let i = 0; i < rows; i += 1) prediction[i] = this.#model.predictionAt(z[i] as number);
+      return { z, prediction, classes: undefined };
     }
-    for (let i = 0; i < dots.length; i += 1) {
-      this.z[i] = (dots[i] as number) + (offset?.[i] ?? 0) + model.vector.intercept;
-      this.prediction[i] = model.predictionAt(this.z[i] as number);
+    const classes = { z: rest.slice(0, count) as Float64Array[], probability: rest.slice(count) as Float64Array[] };
+    for (const [c, own] of classes.z.entries()) this.#margins(x, rows, c, offset, own);
+    const row = new Float64Array(count);
+    for (let i = 0; i < rows; i += 1) {
+      for (let c = 0; c < count; c += 1) row[c] = (classes.z[c] as Float64Array)[i] as number;
+      const called = likeliest(row);
+      prediction[i] = called;
+      z[i] = row[called] as number;
+      MODELS.softmax.predict(row);
+      for (let c = 0; c < count; c += 1) (classes.probability[c] as Float64Array)[i] = row[c] as number;
     }
+    return { z, prediction, classes };
+  }
+
+  #margins(x: number, rows: number, output: number, offset: Float64Array | undefined, z: Float64Array): void {
+    const dots = this.#scorer.score(x, rows, output);
+    const { intercept } = this.#outputs[output] as Vector;
+    for (let i = 0; i < rows; i += 1) z[i] = (dots[i] as number) + (offset?.[i] ?? 0) + intercept;
   }
 }
 
 async function* blocksOf(model: FittedModel, encoding: RowEncoding, report: PredictReport): AsyncGenerator<PredictionBlock> {
-  const { layout, encoder } = model.record;
+  const { encoder } = model.record;
   const memory = newSegment(0);
-  const scorer = new Scorer(memory, { ...layout, columns: encodedWidth(encoder) }, model.vector, 'wasm');
-  const outputs = new Outputs();
+  const predictor = new Predictor(model, memory);
   let x = 0;
   let capacity = 0;
   for await (const { x: panels, rows, offset, ...given } of encoding.blocks) {
@@ -139,12 +176,12 @@ async function* blocksOf(model: FittedModel, encoding: RowEncoding, report: Pred
     }
     const bytes = new Uint8Array(panels.buffer, panels.byteOffset, panels.byteLength);
     new Uint8Array(memory.buffer, x, bytes.length).set(bytes);
-    outputs.fill(model, scorer.score(x, rows), offset);
+    const outputs = predictor.predict(x, rows, offset);
     report.rows += rows;
     report.unseenValues = encoding.counts.unseen;
     report.missingValues = encoding.counts.missing;
     report.columns = columnReports(encoding, encoder);
-    yield { ...given, rows, z: outputs.z.subarray(0, rows), prediction: outputs.prediction.subarray(0, rows) };
+    yield { ...given, rows, ...outputs };
   }
 }
 

@@ -1,9 +1,12 @@
 import type { Encoded } from '../data/encoded.ts';
 import { encodedColumns, encodedWidth } from '../data/encoder.ts';
+import { labelsOfTarget } from '../data/target.ts';
+import type { SoftmaxMetrics } from '../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { TrainingOutcome } from '../strategies/job.ts';
+import { outputsOf } from '../update/vectors.ts';
 import { badNotes } from './bad-notes.ts';
-import { coefficientsOf, interceptOf } from './coefficients.ts';
+import { coefficientsOf, interceptsOf } from './coefficients.ts';
 import { weightsSha256 } from './hash.ts';
 import type { ResolvedOptions } from './options.ts';
 import { describePlan, type Plan } from './plan.ts';
@@ -16,12 +19,13 @@ export function schemaSummary(
   const { schema, target, counts, model, encoder, bad } = encoded;
   const features = { number: 0, boolean: 0, category: 0, date: 0 };
   for (const { role, kind } of schema.columns) if (role === 'feature' && kind !== 'other') features[kind] += 1;
-  const classes = target.kind === 'classes' ? ([target.negative, target.positive] as const) : undefined;
+  const classes = target.kind === 'number' ? undefined : labelsOfTarget(target);
+  const many = target.kind === 'labels' ? `the target has ${target.labels.length} classes` : 'the target has two classes';
   return {
     source: schema.source,
     target: options.target ?? target.name,
     model,
-    modelReason: options.model === 'auto' ? (classes === undefined ? 'the target is a number' : 'the target has two classes') : undefined,
+    modelReason: options.model === 'auto' ? (classes === undefined ? 'the target is a number' : many) : undefined,
     classes,
     rows: counts.rows,
     trainingRows: counts.training,
@@ -45,7 +49,7 @@ export function summaryOf(run: {
   schema: SchemaSummary;
   plan: Plan;
   outcome: TrainingOutcome;
-  validation: RegressionMetrics | ClassMetrics | null;
+  validation: RegressionMetrics | ClassMetrics | SoftmaxMetrics | null;
   options: ResolvedOptions;
   totalMs: number;
 }): RunSummary {
@@ -53,6 +57,7 @@ export function summaryOf(run: {
   const { vector, objective, gap } = outcome.outcome;
   const { dtype } = encoded.store.training.layout;
   const columns = encodedColumns(encoded.encoder);
+  const intercepts = interceptsOf(columns, vector);
   return {
     weightsSha256: weightsSha256(vector),
     loss: objective,
@@ -72,20 +77,23 @@ export function summaryOf(run: {
     dtype,
     seed: options.seed,
     schema,
-    plan: describePlan(encoded.store.training.layout, plan),
-    coefficients: coefficientsOf(columns, outcome.columnMeans, vector),
-    intercept: interceptOf(columns, vector),
+    plan: describePlan(encoded.store.training.layout, plan, outputsOf(vector)),
+    coefficients: coefficientsOf(columns, outcome.columnMeans, vector, encoded.target),
+    intercept: intercepts[0] as number,
+    ...(encoded.target.kind === 'labels'
+      ? { intercepts: encoded.target.labels.map((label, c) => ({ class: label, value: intercepts[c] as number })) }
+      : {}),
     notes: [...skipNotes(encoded), ...outcome.notes],
     out: options.out ?? null,
     ...(outcome.path === undefined ? {} : { l2Path: outcome.path.values }),
     ...(outcome.firstStep === undefined ? {} : { firstStep: outcome.firstStep }),
+    ...(outcome.restarts === undefined ? {} : { restarts: outcome.restarts }),
   };
 }
 
 /** What was left out of the rows, in words: nothing is dropped silently. */
 export function skipNotes({ counts, bad }: Pick<Encoded, 'counts' | 'bad'>): string[] {
   const notes = badNotes(bad);
-    ...(outcome.restarts === undefined ? {} : { restarts: outcome.restarts }),
   if (counts.withoutTarget > 0)
     notes.push(
       `${counts.withoutTarget} ${counts.withoutTarget === 1 ? 'row was' : 'rows were'} skipped: ${counts.withoutTarget === 1 ? 'its' : 'their'} target is missing`,

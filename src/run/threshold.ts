@@ -10,7 +10,10 @@ export const THRESHOLD = 0.5;
  */
 export function checkThreshold(model: FittedModel, threshold: number | undefined): number {
   if (threshold === undefined) return THRESHOLD;
-  if (model.record.target.kind !== 'classes') throw wrong('--threshold belongs to models of two classes: this one predicts a number');
+  if (model.record.target.kind !== 'classes')
+    throw wrong(
+      `--threshold belongs to models of two classes: this one ${model.name === 'softmax' ? 'has several, and calls the likeliest' : 'predicts a number'}`,
+    );
   if (!(threshold >= 0 && threshold <= 1)) throw wrong(`--threshold must be a number from 0 to 1, not ${threshold}`);
   return threshold;
 }

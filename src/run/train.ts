@@ -170,6 +170,7 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
     store: encoded.store,
     partition: plan.partition,
     model: encoded.model,
+    ...(encoded.target.kind === 'labels' ? { classes: encoded.target.labels.length } : {}),
     optimizer: options.optimizer,
     optimizerOptions: {
       tolerance: options.tolerance,

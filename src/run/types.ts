@@ -1,7 +1,7 @@
 import type { BadRows } from '../data/bad-rows.ts';
+import type { ClassWeights } from '../data/class-weights.ts';
 import type { TableSource } from '../data/table.ts';
 import type { Communicate, EngineName } from '../engines/engine.ts';
-import type { ClassWeights } from '../data/class-weights.ts';
 import type { SoftmaxMetrics } from '../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
 import type { Dtype } from '../partition/layout.ts';
@@ -14,8 +14,8 @@ import type { EndReason } from '../update/optimizer.ts';
 export interface TrainOptions {
   /** Name of the target column; for arrays, only a name to show. */
   readonly target?: string;
-  /** Default 'auto': logistic for a target of two classes, else linear. */
-  readonly model?: 'auto' | 'linear' | 'logistic';
+  /** Default 'auto': logistic for a target of two classes, softmax for text with more, else linear. */
+  readonly model?: 'auto' | 'linear' | 'logistic' | 'softmax';
   /**
    * Penalty per unit of weight, (l2/2)·‖w‖². Default: 1 / Σ sample weights, as scikit-learn's alpha = 1, C = 1. 'auto': of 20
    * values the one with the lowest validation loss; the result has the bits of that value given by itself.
@@ -31,19 +31,29 @@ export interface TrainOptions {
   readonly standardize?: boolean;
   /** Default 'auto'. */
   readonly optimizer?: 'auto' | OptimizerName;
-  /** Gradient descent, momentum and Nesterov's method only. Default 'auto': from an estimate of the curvature. */
+  /** Gradient descent, momentum, Nesterov's method and mini-batches. Default 'auto': from an estimate of the curvature. */
   readonly learningRate?: number | 'auto';
   /** Gradient descent only: 'backtracking' searches for every step. Default 'none'. */
   readonly lineSearch?: 'none' | 'backtracking';
-  /** Momentum only: the share of the last step that is kept. Default 0.9. */
+  /** Momentum (default 0.9), and mini-batches (default 0): the share of the last step that is kept. */
   readonly momentum?: number;
-  /** Default 1e-6: of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
+  /** Rows of a mini-batch: one step for each of them. Default: all rows at once; 256 with an optimizer of mini-batches. */
+  readonly batchSize?: number;
+  /** Mini-batches: exactly so many epochs. Default: until the gap is small enough. */
+  readonly epochs?: number;
+  /** Mini-batches: how the rate changes. Default 'auto'; 'constant' where a rate is given. */
+  readonly schedule?: 'auto' | 'constant' | 'step' | 'cosine' | 'inverse-sqrt';
+  /** Mini-batches: epochs over which the rate rises. Default 0. */
+  readonly warmup?: number;
+  /** Mini-batches: what gradients are multiplied with. Default 'auto', by what it costs. */
+  readonly precondition?: 'auto' | 'none' | 'diagonal' | 'sample';
+  /** Default 1e-6 (mini-batches 5e-3): of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
   readonly tolerance?: number;
   /** Readings of the training data; default 1000. */
   readonly maxPasses?: number;
   /** Default: none. What was learned until then is the result. */
   readonly timeLimitSeconds?: number;
-  /** Decides the split and the shuffling. Default 0. */
+  /** Decides the split, the shuffling and the order of mini-batches. Default 0. */
   readonly seed?: number;
   /** Storage type of the encoded features; default 'f32'. */
   readonly dtype?: Dtype;
@@ -93,7 +103,7 @@ export interface TrainOptions {
   readonly badRows?: 'error' | 'skip' | 'impute';
   /** Train on the natural logarithm of a numeric target, which must be above 0; predictions are in its own units. */
   readonly logTarget?: boolean;
-  /** 'balanced': both classes have the same weight in training. Default 'none'. */
+  /** 'balanced': all classes have the same weight in training. Default 'none'. */
   readonly classWeight?: 'none' | 'balanced';
   /** Default 256; rarer values share one column. */
   readonly maxCategories?: number;
@@ -125,11 +135,11 @@ export type RunEvent =
 export interface SchemaSummary {
   readonly source: string;
   readonly target: string;
-  readonly model: 'linear' | 'logistic';
+  readonly model: 'linear' | 'logistic' | 'softmax';
   /** Why this model, when it was chosen from the data. */
   readonly modelReason: string | undefined;
-  /** Negative and positive label of a two-class target. */
-  readonly classes: readonly [negative: string, positive: string] | undefined;
+  /** Labels by class number: of logistic models negative and positive, of softmax all. */
+  readonly classes: readonly string[] | undefined;
   readonly rows: number;
   readonly trainingRows: number;
   readonly validationRows: number;
@@ -145,7 +155,7 @@ export interface SchemaSummary {
   /** The model was trained on the logarithm of the target. */
   readonly logTarget?: boolean;
   /** What the training rows of each class were weighted with. */
-  readonly classWeights?: { readonly negative: number; readonly positive: number } | undefined;
+  readonly classWeights?: ClassWeights | undefined;
   /** What was skipped, or counted as missing, because it is wrong (`badRows`). */
   readonly badRows?: BadRows | undefined;
   /** Source columns that give no encoded column, and why. */
@@ -180,6 +190,8 @@ export interface PlanSummary {
 }
 
 export interface Coefficient {
+  /** Softmax: the label of the class whose z it changes. */
+  readonly class?: string;
   /** Encoded column: `Lot_Area`, `Neighborhood=North_Ames`, `Lot_Frontage missing`. */
   readonly name: string;
   /** In the user's own units: change of z per unit of the source column (or for the category). */
@@ -205,22 +217,25 @@ export interface RunSummary {
   readonly converged: boolean;
   readonly reason: EndReason;
   readonly seconds: { readonly total: number; readonly read: number; readonly encode: number; readonly train: number };
-  readonly validation: RegressionMetrics | ClassMetrics | null;
-  readonly model: 'linear' | 'logistic';
+  readonly validation: RegressionMetrics | ClassMetrics | SoftmaxMetrics | null;
+  readonly model: 'linear' | 'logistic' | 'softmax';
   readonly optimizer: string;
   readonly l2: number;
   readonly dtype: Dtype;
   readonly seed: number;
   readonly schema: SchemaSummary;
   readonly plan: PlanSummary;
-  /** Largest first. */
+  /** Largest first; of softmax those of all classes together. */
   readonly coefficients: readonly Coefficient[];
+  /** Of softmax: of the first class. */
   readonly intercept: number;
+  /** Softmax: of every class. */
+  readonly intercepts?: readonly { readonly class: string; readonly value: number }[];
   readonly notes: readonly string[];
   readonly out: string | null;
   /** With `l2: 'auto'`: what was tried, from large to small. */
   readonly l2Path?: readonly L2Value[];
   readonly firstStep?: FirstStep;
-}
   /** Workers that were lost and replaced. */
   readonly restarts?: readonly Restart[];
+}

@@ -2,13 +2,15 @@ import type { Encoded } from '../data/encoded.ts';
 import { viewsOf } from '../data/store.ts';
 import { fromScale, type TargetEncoder } from '../data/target.ts';
 import { Scorer } from '../engines/scorer.ts';
+import { ClassTally, type SoftmaxMetrics } from '../models/class-metrics.ts';
 import { type ClassMetrics, classMetrics, type Predicted, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
-import { modelOf } from '../models/model.ts';
+import { MODELS } from '../models/model.ts';
 import type { Vector } from '../update/pass.ts';
-import { type Diagnostics, diagnose } from './diagnostics.ts';
+import { outputOf, outputsOf } from '../update/vectors.ts';
+import { type Diagnostics, diagnose, diagnoseClasses } from './diagnostics.ts';
 
 export interface Validation {
-  readonly metrics: RegressionMetrics | ClassMetrics;
+  readonly metrics: RegressionMetrics | ClassMetrics | SoftmaxMetrics;
   readonly diagnostics: Diagnostics | null;
 }
 
@@ -29,7 +31,9 @@ export async function validate(encoded: Encoded, vector: Vector, kernels: 'wasm'
   const { layout } = set;
   if (layout.rows === 0) return null;
   const y = new Float64Array(layout.rows);
-  const z = new Float64Array(layout.rows);
+  // Of several classes, each has an array.
+  const outputs = Array.from({ length: outputsOf(vector) }, (_, k) => outputOf(vector, k));
+  const zs = outputs.map(() => new Float64Array(layout.rows));
   const v = new Float64Array(layout.rows);
   const scorers = store.segments.map((memory) => new Scorer(memory, layout, vector, kernels));
   for (let chunk = 0; chunk < layout.chunks; chunk += 1) {
@@ -38,13 +42,27 @@ export async function validate(encoded: Encoded, vector: Vector, kernels: 'wasm'
     const first = chunk * layout.chunkRows;
     y.set(views.y.subarray(0, views.rows), first);
     v.set(views.v.subarray(0, views.rows), first);
-    const dots = (scorers[place.segment] as Scorer).score(place.x, views.rows);
-    for (let i = 0; i < views.rows; i += 1) z[first + i] = (dots[i] as number) + (views.offset?.[i] ?? 0) + vector.intercept;
+    for (const [k, { intercept }] of outputs.entries()) {
+      const dots = (scorers[place.segment] as Scorer).score(place.x, views.rows, k);
+      const z = zs[k] as Float64Array;
+      for (let i = 0; i < views.rows; i += 1) z[first + i] = (dots[i] as number) + (views.offset?.[i] ?? 0) + intercept;
+    }
     await new Promise(setImmediate);
   }
-  const predicted = { y, z, v };
-  if (model === 'logistic') return { metrics: classMetrics(predicted), diagnostics: diagnose(predicted, modelOf(model).predict) };
+  if (model === 'softmax') return validateClasses(y, zs, v);
+  const predicted = { y, z: zs[0] as Float64Array, v };
+  if (model === 'logistic') return { metrics: classMetrics(predicted), diagnostics: diagnose(predicted, MODELS.logistic.predict) };
   if (!isLog(encoded.target)) return { metrics: regressionMetrics(predicted), diagnostics: diagnose(predicted, undefined) };
   const own = fromLog(encoded.target, predicted);
   return { metrics: { ...regressionMetrics(own), logScale: regressionMetrics(predicted) }, diagnostics: diagnose(own, undefined) };
+}
+
+function validateClasses(y: Float64Array, zs: readonly Float64Array[], v: Float64Array): Validation {
+  const tally = new ClassTally(zs.length);
+  const z = new Float64Array(zs.length);
+  for (let i = 0; i < y.length; i += 1) {
+    for (const [c, values] of zs.entries()) z[c] = values[i] as number;
+    tally.add(z, y[i] as number, v[i] as number);
+  }
+  return { metrics: tally.metrics(), diagnostics: diagnoseClasses(tally) };
 }

@@ -2,7 +2,7 @@ import { CONTROL, type Collective, type ControlWord, type Part } from '../commun
 import { Scratch } from '../data/scratch.ts';
 import { addressOf, type DataStore, panelStrideOf, type StoredSet } from '../data/store.ts';
 import { assert } from '../errors.ts';
-import { ACCUMULATOR_BYTES, type KernelLoss, type Kernels, LANES } from '../kernels/kernels.ts';
+import { ACCUMULATOR_BYTES, type Kernels, LANES, type Loss } from '../kernels/kernels.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
 import type { Partition, Share } from '../partition/plan.ts';
 import type { Pass, Sums, SumsOf, Vector } from '../update/pass.ts';
@@ -12,6 +12,7 @@ import { DotExchange } from './dot-exchange.ts';
 import type { Evaluator } from './evaluator.ts';
 import { GramCells } from './gram-cells.ts';
 import { foldScalars, type PassKernel, type Piece, passKernelOf } from './pass-kernels.ts';
+import { softmaxPassOf } from './softmax-passes.ts';
 import { TotalsCells } from './totals-cells.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -19,17 +20,19 @@ export interface CellEvaluatorOptions {
   readonly store: DataStore;
   readonly partition: Partition;
   readonly rank: number;
-  readonly loss: KernelLoss;
+  readonly loss: Loss;
+  /** Softmax: how many. */
+  readonly classes?: number | undefined;
   readonly kernels: (memory: WebAssembly.Memory) => Kernels;
   /** All ranks. */
   readonly world: Collective;
   /** The ranks that share this rank's chunks, by column; only read where columns are split. */
   readonly row: Collective;
+  /** Of mini-batches; default 0. */
+  readonly seed?: number | undefined;
   /** Called between chunks: lets an engine in the user's own thread give way to the event loop. */
   readonly pause?: () => Promise<void> | undefined;
   /** Sees this rank's own parts of every reduction before they are moved. */
-  /** Of mini-batches; default 0. */
-  readonly seed?: number | undefined;
   readonly onParts?: (pass: Pass, parts: readonly Part[]) => void;
 }
 
@@ -51,18 +54,19 @@ export class CellEvaluator implements Evaluator {
   readonly #exchange: DotExchange;
   readonly #totals: TotalsCells;
   readonly #gram: GramCells;
+  #batches: BatchCells | undefined;
   #lastControl: ControlWord = CONTROL.go;
 
   constructor(options: CellEvaluatorOptions) {
-  #batches: BatchCells | undefined;
     this.#options = options;
     const share = options.partition.shares[options.rank];
     assert(share !== undefined, 'rank without a share');
     this.#share = share;
     this.#workplaces = options.store.segments.map((memory) => ({ kernels: options.kernels(memory), scratch: new Scratch(memory) }));
     this.#exchange = new DotExchange(share, options.row, this.#workplaces);
-    this.#totals = new TotalsCells(share, this.#workplaces);
-    this.#gram = new GramCells(options.store, share, options.loss, options.row, this.#workplaces);
+    const { loss, classes } = options;
+    this.#totals = new TotalsCells(share, this.#workplaces, classes);
+    this.#gram = new GramCells(options.store, share, { loss, classes: classes ?? 1 }, options.row, this.#workplaces);
   }
 
   get lastControl(): ControlWord {
@@ -73,10 +77,6 @@ export class CellEvaluator implements Evaluator {
     return (await this.#evaluate(pass, control)) as SumsOf<P['kind']>;
   }
 
-  async #evaluate(pass: Pass, control: ControlWord): Promise<SumsOf<Pass['kind']>> {
-    if (pass.kind === 'totals') {
-      const set = pass.set === 'validation' ? this.#options.store.validation : this.#options.store.training;
-      const tree = this.#tree(set, this.#totals.length(set.layout));
   evaluateNow(pass: Pass, control: ControlWord): Sums | undefined {
     if (pass.kind !== 'gradient' || pass.batch === undefined || this.#options.world.size > 1) return undefined;
     const cells = this.#batchCells();
@@ -92,7 +92,7 @@ export class CellEvaluator implements Evaluator {
     return this.#batches;
   }
 
-      const { begin, end } = this.#chunks(set);
+  async #evaluate(pass: Pass, control: ControlWord): Promise<SumsOf<Pass['kind']>> {
     if (pass.kind === 'gradient' && pass.batch !== undefined) {
       const cells = this.#batchCells();
       const parts = await cells.parts(pass.batch, pass.at);
@@ -100,8 +100,12 @@ export class CellEvaluator implements Evaluator {
       const values = await this.#allReduce(pass, this.#options.store.training.layout.chunks, cells.lengthOf(vectors), parts, control);
       return cells.answer(values, vectors);
     }
+    if (pass.kind === 'totals') {
+      const set = pass.set === 'validation' ? this.#options.store.validation : this.#options.store.training;
+      const tree = this.#tree(set, this.#totals.length(set.layout));
+      const { begin, end } = this.#chunks(set);
       this.#totals.compute(set, typeof pass.set === 'string' ? undefined : pass.set, begin, end, tree);
-      const values = await this.#reduce(pass, set, tree, { scalars: 3, outputs: 1 }, control);
+      const values = await this.#reduce(pass, set, tree, { scalars: this.#totals.scalars, outputs: 1 }, control);
       return this.#totals.answer(values);
     }
     if (pass.kind === 'gram') {
@@ -112,7 +116,8 @@ export class CellEvaluator implements Evaluator {
       const values = await this.#allReduce(pass, chunks, this.#gram.lengthOf(columns), parts, control);
       return this.#gram.answer(values, columns);
     }
-    const kernel = passKernelOf(pass, this.#options.loss);
+    const { loss, classes } = this.#options;
+    const kernel = loss === 'softmax' ? softmaxPassOf(pass, classes ?? 1) : passKernelOf(pass, loss);
     const set = this.#options.store[kernel.set];
     const tree = this.#tree(set, this.#ownScalars(kernel.scalars) + kernel.outputs * this.#ownColumns(set.layout));
     if (this.#ownColumns(set.layout) === set.layout.columns && this.#share.blockBegin === 0) await this.#computeWhole(kernel, set, tree);
@@ -170,7 +175,9 @@ export class CellEvaluator implements Evaluator {
   /** Everything of a piece that stays the same within a pass, per segment. */
   #prepare<A>(kernel: PassKernel<A>, layout: Layout): Omit<Piece, 'run' | 'rows'>[] {
     const own = this.#ownColumns(layout);
-    const rows = (layout.chunkRows / panelRows(layout.dtype)) * CACHE_LINE_BYTES;
+    const panels = layout.chunkRows / panelRows(layout.dtype);
+    const { room } = kernel;
+    const bytes = room?.bytes(Math.min(panels, room.panels(layout.columns * CACHE_LINE_BYTES))) ?? 3 * panels * CACHE_LINE_BYTES;
     return this.#workplaces.map((place) => {
       const { scratch } = place;
       const outputs = Array.from({ length: kernel.outputs }, (_, k) => k);
@@ -179,7 +186,7 @@ export class CellEvaluator implements Evaluator {
       return {
         kernels: place.kernels,
         weights: this.#weights(place, layout, kernel.vectors),
-        scratch: scratch.at('rows', 3 * rows),
+        scratch: scratch.at('rows', bytes),
         steps,
         lanes: scratch.at('lanes', kernel.scalars * LANES * 8 + 64),
         accumulators: outputs.map((k) => clear(scratch, scratch.at(`accumulators ${k}`, own * ACCUMULATOR_BYTES + 64), own * 2)),
@@ -199,7 +206,8 @@ export class CellEvaluator implements Evaluator {
       const base = prepared[place.segment] as (typeof prepared)[number];
       this.#clear(kernel, base, place.segment, layout.columns);
       const panels = panelsOfChunk(layout, chunk);
-      const step = kernel.vectors.length === 1 ? panels : Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, stride)));
+      const shared = kernel.room?.panels(stride) ?? Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, stride)));
+      const step = kernel.vectors.length === 1 ? panels : shared;
       for (let first = 0; first < panels; first += step) {
         const rowAt = first * panelRows(layout.dtype) * 8;
         kernel.whole({

@@ -6,9 +6,6 @@ import type { Evaluator } from './evaluator.ts';
 import type { FirstStep, PartialGradient, TrainingJob } from './job.ts';
 import type { RankHost } from './strategy.ts';
 
-/** Row scalars of a gradient at one vector: loss, intercept. */
-const SCALARS = 2;
-
 /** Keeps this rank's own parts of the last gradient pass: what it is about to hand to the others. */
 export class PartsRecorder {
   #parts: readonly Part[] = [];
@@ -43,17 +40,19 @@ export async function explainFirstStep(
   recorder: PartsRecorder,
 ): Promise<FirstStep> {
   const { layout } = problem;
+  // Row scalars of a gradient at one vector: loss, and the intercept of every output.
+  const outputs = problem.classes?.length ?? 1;
+  const scalars = 1 + outputs;
   const [sum] = await evaluator.evaluate({ kind: 'gradient', at: [problem.start] });
   const share = job.partition.shares[host.rank] as TrainingJob['partition']['shares'][number];
   const columnBegin = columnOfBlock(layout, share.blockBegin);
   const columnEnd = columnOfBlock(layout, share.blockEnd);
-  const own = recorder.sum(SCALARS + layout.columns);
-  const message = new Float64Array([
-    own.nodes,
-    own.bytes,
-    ...own.values.subarray(0, SCALARS),
-    ...own.values.subarray(SCALARS + columnBegin, SCALARS + columnEnd),
-  ]);
+  const own = recorder.sum(scalars + outputs * layout.columns);
+  const columns = Array.from({ length: outputs }, (_, k) => {
+    const first = scalars + k * layout.columns;
+    return [...own.values.subarray(first + columnBegin, first + columnEnd)];
+  });
+  const message = new Float64Array([own.nodes, own.bytes, ...own.values.subarray(0, scalars), ...columns.flat()]);
   const gathered = await host.world.allGather(new Uint8Array(message.buffer));
   const partials = gathered.map((bytes, rank): PartialGradient => {
     const values = new Float64Array(bytes.slice().buffer);
@@ -67,13 +66,14 @@ export async function explainFirstStep(
       columnEnd: columnOfBlock(layout, theirs.blockEnd),
       loss: headed ? (values[2] as number) : undefined,
       intercept: headed ? (values[3] as number) : undefined,
-      columns: values.slice(4),
+      ...(outputs > 1 ? { others: headed ? values.slice(4, 2 + scalars) : undefined } : {}),
+      columns: values.slice(2 + scalars),
     };
   });
   return {
     start: problem.start,
     partials,
-    sum: sum ?? { loss: 0, intercept: 0, columns: new Float64Array(layout.columns) },
+    sum: sum ?? { loss: 0, intercept: 0, columns: new Float64Array(outputs * layout.columns) },
     divisor: problem.weightSum,
     l2: problem.l2,
   };

@@ -1,18 +1,19 @@
 import type { Collective, Part } from '../communicate/collective.ts';
-import type { DataStore, StoredSet } from '../data/store.ts';
-import { ACCUMULATOR_BYTES, type KernelLoss, LANES, type PanelRun } from '../kernels/kernels.ts';
+import { addressOf, type DataStore, panelStrideOf, type StoredSet } from '../data/store.ts';
+import { ACCUMULATOR_BYTES, LANES, type Loss, type PanelRun } from '../kernels/kernels.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, groupOfPanel, type Layout, panelRows } from '../partition/layout.ts';
 import type { Share } from '../partition/plan.ts';
 import { sampledPanels } from '../partition/sample.ts';
-import type { GramSums, Pass } from '../update/pass.ts';
+import type { GramSums, Pass, Vector } from '../update/pass.ts';
+import { outputOf } from '../update/vectors.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { foldScalars } from './pass-kernels.ts';
 import type { Workplace } from './workplace.ts';
 
 type GramPass = Extract<Pass, { kind: 'gram' }>;
 
-/** Row scalars ahead of the columns: Σv·u, Σc. */
-const SCALARS = 2;
+/** Row scalars of `totals`; Σv·u is the first of them. */
+const TOTALS = 3;
 /** Bytes of the Gram matrix that one kernel call adds to: they stay in cache. */
 const TILE_BYTES = 512 * 1024;
 
@@ -34,20 +35,34 @@ interface Gathered {
 export class GramCells {
   readonly #store: DataStore;
   readonly #share: Share;
-  readonly #loss: KernelLoss;
+  readonly #loss: Loss;
+  /** Gram matrices: one, or one per class. */
+  readonly #outputs: number;
   readonly #row: Collective;
   readonly #workplaces: readonly Workplace[];
 
-  constructor(store: DataStore, share: Share, loss: KernelLoss, row: Collective, workplaces: readonly Workplace[]) {
+  constructor(
+    store: DataStore,
+    share: Share,
+    { loss, classes }: { readonly loss: Loss; readonly classes: number },
+    row: Collective,
+    workplaces: readonly Workplace[],
+  ) {
     this.#store = store;
     this.#share = share;
     this.#loss = loss;
+    this.#outputs = classes;
     this.#row = row;
     this.#workplaces = workplaces;
   }
 
+  /** Row scalars ahead of the columns: Σv·u, and Σc of every output. */
+  get #scalars(): number {
+    return 1 + this.#outputs;
+  }
+
   lengthOf(columns: number): number {
-    return SCALARS + columns + (columns * (columns + 1)) / 2;
+    return this.#scalars + this.#outputs * lengthOfOne(columns);
   }
 
   /** This rank's tree nodes. */
@@ -79,11 +94,12 @@ export class GramCells {
     const alone = this.#row.size === 1;
     if (alone && isRun(panels)) return place.x + (panels[0] as number) * stride;
     const { begin, end } = columnsOf(layout, this.#share);
-    const bytes = new Uint8Array(scratch.memory.buffer, place.x);
+    const from = addressOf(set, place, begin);
+    const bytes = new Uint8Array(scratch.memory.buffer, from);
     const width = (end - begin) * CACHE_LINE_BYTES;
     const own = new Uint8Array(panels.length * width);
     for (const [i, panel] of panels.entries()) {
-      const at = panel * stride + begin * CACHE_LINE_BYTES;
+      const at = panel * panelStrideOf(set);
       own.set(bytes.subarray(at, at + width), i * width);
     }
     const pieces = alone ? [own] : await this.#row.allGather(own);
@@ -125,24 +141,51 @@ export class GramCells {
     const rowBytes = panels * CACHE_LINE_BYTES;
     const scratchRows = scratch.at('rows', 3 * rowBytes);
     const r = scratchRows + rowBytes;
-    const c = scratch.at('curvature rows', rows * 8);
-    const lanes = scratch.at('lanes', 4 * LANES * 8);
-    scratch.f64(lanes, 4 * LANES).fill(0);
+    const curvatures = Array.from({ length: this.#outputs }, (_, k) => scratch.at(`curvature rows ${k}`, rows * 8));
+    const lanes = scratch.at('lanes', (TOTALS + this.#scalars) * LANES * 8);
+    scratch.f64(lanes, (TOTALS + this.#scalars) * LANES).fill(0);
 
     this.#tilt(layout, at, pass.tilt);
-    // Σv·u is the first row scalar of `totals`; Σc comes in the place of its second.
+    // Σv·u is the first row scalar of `totals`; Σc comes in the place of its second, and of those after.
     kernels.totals(panels, at, r, lanes);
-    if (this.#loss !== 'squared') kernels.dots(run, this.#weights(layout, at.segment, pass.at.weights), scratchRows);
-    scratch.f64(lanes + LANES * 8, LANES).fill(0);
-    kernels.curvatureRows(this.#loss, panels, scratchRows, pass.at.intercept, at, c, lanes + LANES * 8);
-    foldScalars(scratch.f64(lanes, SCALARS * LANES), SCALARS, values);
+    scratch.f64(lanes + LANES * 8, (TOTALS - 1) * LANES).fill(0);
+    if (this.#loss === 'softmax') this.#classCurvatures(layout, run, pass.at, at, curvatures, lanes + LANES * 8);
+    else {
+      if (this.#loss !== 'squared') kernels.dots(run, this.#weights(layout, at.segment, pass.at.weights), scratchRows);
+      kernels.curvatureRows(this.#loss, panels, scratchRows, pass.at.intercept, at, curvatures[0] as number, lanes + LANES * 8);
+    }
+    foldScalars(scratch.f64(lanes, this.#scalars * LANES), this.#scalars, values);
 
     const residuals = layout.dtype === 'f32' ? new Float32Array(scratch.memory.buffer, r, rows) : scratch.f64(r, rows);
-    residuals.set(scratch.f64(c, rows));
     const chosen = pass.columns === undefined ? run : this.#choose(layout, at, pass.columns);
-    this.#columnSums(layout, at, chosen, r, values);
-    this.#lower(at, chosen, c, values);
+    for (const [k, c] of curvatures.entries()) {
+      const own = values.subarray(this.#scalars + k * lengthOfOne(chosen.columns));
+      residuals.set(scratch.f64(c, rows));
+      this.#columnSums(layout, at, chosen, r, own);
+      this.#lower(at, chosen, c, own);
+    }
     return values;
+  }
+
+  /** Softmax: the curvature of every class at every row. */
+  #classCurvatures(layout: Layout, run: PanelRun, vector: Vector, at: Gathered, curvatures: readonly number[], lanes: number): void {
+    const { kernels, scratch } = this.#workplaces[at.segment] as Workplace;
+    const outputs = curvatures.map((_, k) => outputOf(vector, k));
+    const table = (name: string, addresses: readonly number[]): number => {
+      const to = scratch.at(name, addresses.length * 4);
+      new Uint32Array(scratch.memory.buffer, to, addresses.length).set(addresses);
+      return to;
+    };
+    const dots = outputs.map(({ weights }, k) => {
+      const to = scratch.at(`gram dots ${k}`, run.panels * CACHE_LINE_BYTES);
+      kernels.dots(run, this.#weights(layout, at.segment, weights), to);
+      return to;
+    });
+    const b = scratch.at('gram intercepts', outputs.length * 8);
+    scratch.f64(b, outputs.length).set(outputs.map(({ intercept }) => intercept));
+    const pairs = scratch.at('gram pairs', outputs.length * 16);
+    const tables = { dots: table('gram dots', dots), c: table('gram curvatures', curvatures) };
+    kernels.softmax.curvatureRows(outputs.length, run.panels, tables.dots, b, at, tables.c, pairs, lanes);
   }
 
   /** The listed columns of the gathered panels, packed side by side. */
@@ -209,7 +252,7 @@ export class GramCells {
       kernels.update(one, r + i * CACHE_LINE_BYTES, accumulators, sums);
     }
     kernels.flush(columns, accumulators, sums);
-    values.set(scratch.f64(sums, columns), SCALARS);
+    values.set(scratch.f64(sums, columns));
   }
 
   /** The lower triangle, some of its rows at a time. */
@@ -227,19 +270,29 @@ export class GramCells {
       const sums = scratch.at('gram sums', count * 8);
       scratch.f64(sums, count).fill(0);
       kernels.gram(run, c, groups, a, end, kernelScratch, sums);
-      values.set(scratch.f64(sums, count), SCALARS + columns + first);
+      values.set(scratch.f64(sums, count), columns + first);
       a = end;
     }
   }
 
   answer(values: Float64Array, columns: number): GramSums {
-    return {
-      weight: values[0] as number,
-      c: values[1] as number,
-      columns: values.slice(SCALARS, SCALARS + columns),
-      lower: values.slice(SCALARS + columns),
+    const one = (k: number): GramSums => {
+      const first = this.#scalars + k * lengthOfOne(columns);
+      return {
+        weight: values[0] as number,
+        c: values[1 + k] as number,
+        columns: values.slice(first, first + columns),
+        lower: values.slice(first + columns, first + lengthOfOne(columns)),
+      };
     };
+    if (this.#outputs === 1) return one(0);
+    return { ...one(0), others: Array.from({ length: this.#outputs - 1 }, (_, k) => one(k + 1)) };
   }
+}
+
+/** Column sums and the lower triangle of one output. */
+function lengthOfOne(columns: number): number {
+  return columns + (columns * (columns + 1)) / 2;
 }
 
 function columnsOf(layout: Layout, share: Share): { begin: number; end: number } {

@@ -2,9 +2,11 @@ import type { Traffic } from '../communicate/collective.ts';
 import type { ClassWeights } from '../data/class-weights.ts';
 import type { DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
+import type { RunCosts } from '../monitor/costs.ts';
 import type { Partition } from '../partition/plan.ts';
 import type { EndReason, OptimizerOptions, Outcome, Progress } from '../update/optimizer.ts';
-import type { Vector } from '../update/pass.ts';
+import type { GradientSums, Vector } from '../update/pass.ts';
+import type { StrategyChoice } from './choice.ts';
 
 /** What every rank of a training run is told. Survives `structuredClone`. */
 export interface TrainingJob {
@@ -12,7 +14,11 @@ export interface TrainingJob {
   /** Where processes find the data; engines that share memory read the store. */
   readonly source?: DataSource | undefined;
   readonly partition: Partition;
+  /** Who waits for whom; undefined: synchronous map-reduce. */
+  readonly strategy?: StrategyChoice | undefined;
   readonly model: Model['name'];
+  /** Softmax: how many. */
+  readonly classes?: number | undefined;
   /** A name of the optimizer registry, or 'auto'. */
   readonly optimizer: string;
   readonly optimizerOptions: OptimizerOptions;
@@ -30,10 +36,10 @@ export interface TrainingJob {
   /** `reference` runs the oracle in place of the SIMD kernels: slow, for tests and study. */
   readonly kernels: 'wasm' | 'reference';
   readonly maxPasses: number;
-  /** Unix time in ms at which rank 0 ends the run; Infinity: never. */
-  readonly endAtMs: number;
   /** Of mini-batches; default 0. */
   readonly seed?: number | undefined;
+  /** Unix time in ms at which rank 0 ends the run; Infinity: never. */
+  readonly endAtMs: number;
   /** Report every rank's partial gradient of the first step. */
   readonly explain: boolean;
   /** Go on from here: split, engine and number of workers may be others than before, data and layout may not. */
@@ -44,10 +50,6 @@ export interface TrainingJob {
   readonly earlyStopping?: number | undefined;
 }
 
-/** All that a run needs to go on, on any engine, to the bits of an uninterrupted one. */
-export interface Checkpoint {
-  readonly optimizer: string;
-  /** The optimizer's state: plain data. */
 /** A dataset folder: its path, the id of its manifest, and what weights of training rows are multiplied with, by class. */
 export interface DataSource {
   readonly folder: string;
@@ -55,6 +57,10 @@ export interface DataSource {
   readonly factors?: ClassWeights | undefined;
 }
 
+/** All that a run needs to go on, on any engine, to the bits of an uninterrupted one. */
+export interface Checkpoint {
+  readonly optimizer: string;
+  /** The optimizer's state: plain data. */
   readonly state: unknown;
   /** Σv, Σv·y, Σv·offset and Σv·x of the training rows: other data have others. */
   readonly fingerprint: Float64Array;
@@ -96,17 +102,19 @@ export interface PartialGradient {
   /** Encoded columns [columnBegin, columnEnd) that it owns. */
   readonly columnBegin: number;
   readonly columnEnd: number;
-  /** Sum of its own chunks, for its own columns, undivided: loss and intercept only where it owns block 0. */
+  /** Sum of its own chunks, for its own columns (of every class), undivided: loss and intercepts only where it owns block 0. */
   readonly loss: number | undefined;
   readonly intercept: number | undefined;
+  /** Softmax: of the classes after the first. */
+  readonly others?: Float64Array | undefined;
   readonly columns: Float64Array;
 }
 
 export interface FirstStep {
   /** Where the gradient was taken. */
-  readonly start: { readonly weights: Float64Array; readonly intercept: number };
+  readonly start: Vector;
   readonly partials: readonly PartialGradient[];
-  readonly sum: { readonly loss: number; readonly intercept: number; readonly columns: Float64Array };
+  readonly sum: GradientSums;
   /** What the sums are divided by: V. */
   readonly divisor: number;
   readonly l2: number;
@@ -140,7 +148,10 @@ export interface TrainingOutcome {
   readonly firstStep: FirstStep | undefined;
   readonly traffic: Traffic;
   readonly trainMs: number;
-}
+  /** Where every rank's time went. */
+  readonly costs?: RunCosts | undefined;
+  /** Parameter server: what each server applied, in order, for a replay. */
+  readonly orders?: readonly Int32Array[] | undefined;
   /** Workers that were lost and replaced on the way, where an engine does that. */
   readonly restarts?: readonly Restart[] | undefined;
 }
@@ -154,3 +165,4 @@ export interface Restart {
   readonly why: string;
   /** What it was doing, as far as is known. */
   readonly phase: string;
+}

@@ -36,7 +36,7 @@ export async function l2Path(job: TrainingJob, evaluator: Evaluator, base: Probl
       place: { option: '--l2' },
     });
   const runs = l2Values(base).map((l2) => begin({ ...base, l2 }));
-  const width = groupSize(base.layout.columns);
+  const width = groupSize(base.layout.columns, base.classes?.length ?? 1);
   for (let first = 0; first < runs.length; first += width) await advance(runs.slice(first, first + width), evaluator, decide);
   const outcomes = runs.map(({ optimizer, state, ended }) => optimizer.outcome(state, ended ?? 'aborted'));
   const losses = await validationLosses(outcomes, width, evaluator);
@@ -50,8 +50,8 @@ function begin(problem: Problem): Run {
   return { problem, optimizer, state: optimizer.init(problem), ended: undefined };
 }
 
-function groupSize(columns: number): number {
-  return Math.max(1, Math.floor(MAX_BYTES / (4 * columns * columns + 8 * VECTORS * columns + 1)));
+function groupSize(columns: number, outputs: number): number {
+  return Math.max(1, Math.floor(MAX_BYTES / (outputs * (4 * columns * columns + 8 * VECTORS * columns) + 1)));
 }
 
 /** Trains some penalties to their ends, or until a limit. */

@@ -26,6 +26,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     partition: job.partition,
     rank: host.rank,
     loss: modelOf(job.model).loss,
+    classes: job.classes,
     kernels: host.kernels,
     world: host.world,
     row: host.row,

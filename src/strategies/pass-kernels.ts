@@ -16,7 +16,7 @@ export interface Piece {
   readonly weights: readonly number[];
   /** Three arrays of panels × P values of T. */
   readonly scratch: number;
-  /** One f64, or several, per step of a line search. */
+  /** f64 that go with the pass: steps of a line search, intercepts. */
   readonly steps: number;
   /** scalars × 8 f64. */
   readonly lanes: number;
@@ -33,8 +33,10 @@ export interface PassKernel<Answer> {
   readonly scalars: number;
   /** Vectors of column sums. */
   readonly outputs: number;
-  /** Steps of a line search, put at `Piece.steps`. */
+  /** Steps of a line search, or the intercepts of several classes, put at `Piece.steps`. */
   readonly steps?: readonly number[];
+  /** Panels that `whole` takes at most, by the bytes of a panel's x, and bytes of scratch for so many; default: three arrays of rows. */
+  readonly room?: { panels(stride: number): number; bytes(panels: number): number };
   /** All columns are here: everything in one reading. */
   whole(piece: Piece): void;
   /** A column split: dots were exchanged; from them to r, one array per output. */

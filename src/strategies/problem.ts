@@ -1,7 +1,8 @@
 import { ParagradError } from '../errors.ts';
-import { type Model, modelOf } from '../models/model.ts';
+import { type ClassesModel, modelOf, type OutputModel } from '../models/model.ts';
 import type { Problem } from '../update/optimizer.ts';
 import type { TotalsSums, Vector } from '../update/pass.ts';
+import { centred, zeroLike } from '../update/vectors.ts';
 import type { Evaluator } from './evaluator.ts';
 import type { TrainingJob } from './job.ts';
 
@@ -21,16 +22,26 @@ export async function problemOf(
   const { layout, chunks } = job.store.training;
   const totals = await evaluator.evaluate({ kind: 'totals', set: 'training' });
   if (!(totals.v > 0)) throw new ParagradError('PARAGRAD_NO_ROWS', 'there is no training row with a weight above 0: nothing to learn from');
-  const fingerprint = Float64Array.of(totals.v, totals.vy, totals.vOffset, ...totals.columns);
+  const fingerprint = Float64Array.of(totals.v, totals.vy, totals.vOffset, ...(totals.classes ?? []), ...totals.columns);
   if (job.resume !== undefined) checkFingerprint(job.resume.fingerprint, fingerprint);
   const notes: string[] = [];
   const offsets = chunks.some(({ offset }) => offset !== 0);
-  const nullModel = await nullModelOf(job, model, totals, evaluator, offsets, notes);
+  if (offsets && model.loss === 'softmax')
+    throw new ParagradError(
+      'PARAGRAD_OPTION',
+      '--offset is added to every class alike, which changes nothing: leave it out with several classes',
+      {
+        place: { option: '--offset' },
+      },
+    );
+  const of = model.loss === 'softmax' ? classesOf(job, model, totals, notes) : undefined;
+  const nullModel = of?.nullModel ?? (await nullModelOf(job, model as OutputModel, totals, evaluator, offsets, notes));
   const problem: Problem = {
     layout,
     loss: model.loss,
     quadratic: model.quadratic,
     curvatureBound: model.curvatureBound,
+    ...(of === undefined ? {} : { classes: of.shares }),
     weightSum: totals.v,
     l2: job.l2 === undefined || job.l2 === 'auto' ? 1 / totals.v : job.l2,
     intercept: job.intercept,
@@ -38,7 +49,7 @@ export async function problemOf(
     columnVariances: job.columnVariances,
     indicators: job.indicators,
     nullModel,
-    start: job.initial ?? (job.start === 'zero' ? zero(layout.columns) : nullModel),
+    start: job.initial === undefined ? (job.start === 'zero' ? zeroLike(nullModel) : nullModel) : centred(job.initial),
   };
   return { problem, notes, fingerprint };
 }
@@ -56,9 +67,23 @@ function zero(columns: number): Vector {
   return { weights: new Float64Array(columns), intercept: 0 };
 }
 
+/** Softmax: the model without features, and the share of V of every class. */
+function classesOf(
+  job: TrainingJob,
+  model: ClassesModel,
+  totals: TotalsSums,
+  notes: string[],
+): { nullModel: Vector; shares: Float64Array } {
+  const { intercepts, shares, note } = model.nullIntercepts(totals.classes ?? new Float64Array(0));
+  if (note !== undefined) notes.push(note);
+  const weights = new Float64Array(intercepts.length * job.store.training.layout.columns);
+  const nullModel = { weights, intercept: intercepts[0] as number, others: intercepts.slice(1) };
+  return { nullModel: job.intercept ? nullModel : zeroLike(nullModel), shares };
+}
+
 async function nullModelOf(
   job: TrainingJob,
-  model: Model,
+  model: OutputModel,
   totals: TotalsSums,
   evaluator: Evaluator,
   offsets: boolean,

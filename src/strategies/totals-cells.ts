@@ -1,4 +1,4 @@
-import type { StoredSet } from '../data/store.ts';
+import { addressOf, panelStrideOf, type StoredSet } from '../data/store.ts';
 import { ACCUMULATOR_BYTES, LANES } from '../kernels/kernels.ts';
 import { CACHE_LINE_BYTES, columnOfBlock, groupOfPanel, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
 import type { Share } from '../partition/plan.ts';
@@ -10,19 +10,24 @@ import type { Workplace } from './workplace.ts';
 
 const SCALARS = 3;
 
-/** Σv, Σv·y, Σv·offset and Σv·x of a set, or of a sample of its panels: sums with r = T(v), no dots needed. */
+/** Σv, Σv·y, Σv·offset, of each of several classes Σv, and Σv·x of a set, or of a sample of its panels: sums with r = T(v), no dots needed. */
 export class TotalsCells {
+  /** Row scalars ahead of the columns. */
+  readonly scalars: number;
+  readonly #classes: number;
   readonly #share: Share;
   readonly #workplaces: readonly Workplace[];
 
-  constructor(share: Share, workplaces: readonly Workplace[]) {
+  constructor(share: Share, workplaces: readonly Workplace[], classes = 0) {
+    this.scalars = SCALARS + classes;
+    this.#classes = classes;
     this.#share = share;
     this.#workplaces = workplaces;
   }
 
   /** Length of this rank's vectors: the scalars where it owns block 0, then its columns. */
   length(layout: Layout): number {
-    return (this.#share.blockBegin === 0 ? SCALARS : 0) + this.#columns(layout).count;
+    return (this.#share.blockBegin === 0 ? this.scalars : 0) + this.#columns(layout).count;
   }
 
   #columns(layout: Layout): { begin: number; count: number } {
@@ -45,14 +50,14 @@ export class TotalsCells {
     const place = set.chunks[chunk] as StoredSet['chunks'][number];
     const { kernels, scratch } = this.#workplaces[place.segment] as Workplace;
     const { begin, count } = this.#columns(layout);
-    const lanes = scratch.at('lanes', SCALARS * LANES * 8);
+    const lanes = scratch.at('lanes', this.scalars * LANES * 8);
     const r = scratch.at('rows', panels.length * CACHE_LINE_BYTES);
     const accumulators = scratch.at('accumulators 0', count * ACCUMULATOR_BYTES + 64);
     const sums = scratch.at('sums 0', count * 8 + 64);
-    scratch.f64(lanes, SCALARS * LANES).fill(0);
+    scratch.f64(lanes, this.scalars * LANES).fill(0);
     scratch.f64(accumulators, count * 2).fill(0);
     scratch.f64(sums, count).fill(0);
-    const panelStride = layout.columns * CACHE_LINE_BYTES;
+    const panelStride = panelStrideOf(set);
     // Runs of consecutive panels, one call each: the whole chunk, or panels of a sample.
     for (let i = 0; i < panels.length; ) {
       const first = panels[i] as number;
@@ -63,14 +68,15 @@ export class TotalsCells {
       const rowAt = first * panelRows(layout.dtype) * 8;
       const rows = { y: place.y + rowAt, v: place.v + rowAt, offset: place.offset === 0 ? 0 : place.offset + rowAt };
       kernels.totals(end - i, rows, r, lanes);
-      const x = place.x + first * panelStride + begin * CACHE_LINE_BYTES;
+      if (this.#classes > 0) kernels.softmax.totals(this.#classes, end - i, rows, lanes + SCALARS * LANES * 8);
+      const x = addressOf(set, place, begin) + first * panelStride;
       const run = { x, panelStride, panels: end - i, columns: count, blockColumns: layout.blockColumns, firstPanel: first };
       kernels.update(run, r, accumulators, sums);
       i = end;
     }
     kernels.flush(count, accumulators, sums);
-    const scalars = this.#share.blockBegin === 0 ? SCALARS : 0;
-    if (scalars > 0) foldScalars(scratch.f64(lanes, SCALARS * LANES), SCALARS, values);
+    const scalars = this.#share.blockBegin === 0 ? this.scalars : 0;
+    if (scalars > 0) foldScalars(scratch.f64(lanes, scalars * LANES), scalars, values);
     values.set(scratch.f64(sums, count), scalars);
     return values;
   }
@@ -80,7 +86,8 @@ export class TotalsCells {
       v: values[0] as number,
       vy: values[1] as number,
       vOffset: values[2] as number,
-      columns: values.slice(SCALARS),
+      columns: values.slice(this.scalars),
+      ...(this.#classes > 0 ? { classes: values.slice(SCALARS, this.scalars) } : {}),
     };
   }
 }

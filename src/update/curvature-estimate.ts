@@ -1,6 +1,7 @@
+import { classGrams } from './metric.ts';
 import type { Problem } from './optimizer.ts';
 import type { GramSums, Vector } from './pass.ts';
-import { norm, scale } from './vectors.ts';
+import { centred, joined, norm, outputOf, scale } from './vectors.ts';
 
 /** The largest curvature of the objective, which bounds the learning rate of plain gradient descent: rate < 2/λmax. */
 export interface LargestCurvature {
@@ -33,13 +34,23 @@ export function largestCurvature(problem: Problem, gram: GramSums, columns: Uint
 
 /** Length 1, no column left out, and no pattern that a column's sign could cancel. */
 function firstDirection(problem: Problem): Vector {
-  const weights = Float64Array.from({ length: problem.layout.columns }, (_, j) => 1 + ((j * 7) % 11) / 11);
-  const raw: Vector = { weights, intercept: problem.intercept ? 1 : 0 };
+  const outputs = Array.from({ length: problem.classes?.length ?? 1 }, (_, c): Vector => {
+    const weights = Float64Array.from({ length: problem.layout.columns }, (_unused, j) => 1 + (((j + c) * 7) % 11) / 11);
+    return { weights, intercept: problem.intercept ? 1 + ((c * 7) % 11) / 11 : 0 };
+  });
+  const raw = centred(joined(outputs));
   return scale(1 / (norm(problem.layout, raw) || 1), raw);
 }
 
-/** Sampled Hessian × p. Columns outside the Gram matrix count with their penalty only. */
+/** Sampled Hessian × p, of several classes that of the metric's blocks. */
 function multiply(problem: Problem, gram: GramSums, columns: Uint32Array | undefined, p: Vector): Vector {
+  if (problem.classes === undefined) return multiplyOne(problem, gram, columns, p);
+  const grams = classGrams(problem.classes, gram);
+  return centred(joined(grams.map((each, c) => multiplyOne(problem, each, columns, outputOf(p, c)))));
+}
+
+/** Columns outside the Gram matrix count with their penalty only. */
+function multiplyOne(problem: Problem, gram: GramSums, columns: Uint32Array | undefined, p: Vector): Vector {
   const size = gram.columns.length;
   const local = columns === undefined ? p.weights : Float64Array.from(columns, (j) => p.weights[j]);
   const sums = new Float64Array(size);

@@ -24,7 +24,7 @@ export function diverged(problem: Problem, rate: number, curvature: number, obje
   const cause =
     rate >= limit
       ? `${bound}, and the rate must stay below 2 / ${show(curvature)} = ${show(limit)}: try --learning-rate ${show(0.5 * limit)}`
-      : `${bound} where it was measured${problem.l2 === 0 && problem.loss === 'logistic' ? ', and without --l2 weights may grow without bound where columns separate the classes' : ''}: try --learning-rate ${show(0.25 * Math.min(rate, limit))}`;
+      : `${bound} where it was measured${problem.l2 === 0 && !problem.quadratic ? ', and without --l2 weights may grow without bound where columns separate the classes' : ''}: try --learning-rate ${show(0.25 * Math.min(rate, limit))}`;
   return new ParagradError(
     'PARAGRAD_DIVERGED',
     `training diverged (objective ${show(objective)}) at --learning-rate ${show(rate)}: ${cause}, or auto`,

@@ -2,7 +2,7 @@ import type { Dtype } from '../partition/layout.ts';
 import { columnBase, type Factor, factorise, packedLength, solve } from './cholesky.ts';
 import type { Problem } from './optimizer.ts';
 import type { GramSums, Vector } from './pass.ts';
-import { axpy, dot, dotWeights } from './vectors.ts';
+import { axpy, centred, dot, dotWeights, joined, outputOf } from './vectors.ts';
 
 /**
  * The metric M: a sampled Hessian, regularised and factored, with the intercept eliminated (docs/numerics.md §6). It
@@ -20,6 +20,8 @@ export interface Metric {
   readonly diagonal: Float64Array;
   /** Columns that are (nearly) combinations of others and not held by l2, as far as the sample shows. */
   readonly weak: number;
+  /** Those of the outputs after the first, where there are any: M is block-diagonal over classes. */
+  readonly others?: readonly Metric[];
 }
 
 /** When M is in full, and how many columns are when it is not. */
@@ -40,16 +42,20 @@ function spreadOf(problem: Problem, j: number): number {
   return problem.intercept ? problem.columnVariances[j] : problem.columnVariances[j] + mean * mean;
 }
 
-/** The columns of largest variance over all rows (ties: lower index), ascending; undefined where M is in full. */
+/**
+ * The columns of largest variance over all rows (ties: lower index), ascending; undefined where M is in full. The blocks of k classes
+ * together are no larger than the M of one output.
+ */
 export function chosenColumns(problem: Problem, rules: MetricRules = METRIC_RULES): Uint32Array | undefined {
   const { columns } = problem.layout;
-  if (columns <= rules.maxFullColumns) return undefined;
+  const share = Math.sqrt(problem.classes?.length ?? 1);
+  if (columns <= Math.floor(rules.maxFullColumns / share)) return undefined;
   const variance = Float64Array.from({ length: columns }, (_, j) => {
     const mean = problem.columnMeans[j];
     return problem.indicators[j] === 1 ? mean * (1 - mean) : problem.columnVariances[j];
   });
   const order = Uint32Array.from({ length: columns }, (_, j) => j).sort((a, b) => variance[b] - variance[a] || a - b);
-  return order.slice(0, rules.chosenColumns).sort();
+  return order.slice(0, Math.floor(rules.chosenColumns / share)).sort();
 }
 
 /** λ_j = max(l2, δ·Ĝ_jj), 1 if that is 0. */
@@ -60,6 +66,25 @@ function ridgeOf(problem: Problem, diagonal: number): number {
 
 /** M from the sums of a `gram` pass over `columns`; undefined where it is not usable (no curvature left, not finite). */
 export function metricFrom(problem: Problem, columns: Uint32Array | undefined, gram: GramSums): Metric | undefined {
+  if (problem.classes === undefined) return outputMetric(problem, columns, gram);
+  const metrics = classGrams(problem.classes, gram).map((each) => outputMetric(problem, columns, each));
+  return metrics.every((metric) => metric !== undefined) ? ofClasses(metrics) : undefined;
+}
+
+/**
+ * Gram matrices of all classes, each divided by 1 − π_c, π_c the share of its class (docs/numerics.md §6): with two classes, and wherever
+ * all rows have the same probabilities, the blocks then are the Hessian as far as centred vectors see it.
+ */
+export function classGrams(classes: Float64Array, gram: GramSums): GramSums[] {
+  return [gram, ...(gram.others ?? [])].map((each, c) => ({ ...each, weight: each.weight * (1 - classes[c]) }));
+}
+
+function ofClasses(metrics: readonly Metric[]): Metric {
+  const [first, ...others] = metrics;
+  return { ...first, weak: Math.max(...metrics.map(({ weak }) => weak)), others };
+}
+
+function outputMetric(problem: Problem, columns: Uint32Array | undefined, gram: GramSums): Metric | undefined {
   const curvature = gram.c / gram.weight;
   if (!(curvature > 0 && Number.isFinite(curvature))) return undefined;
   const size = gram.columns.length;
@@ -143,11 +168,17 @@ export function diagonalMetric(problem: Problem): Metric {
   const columns = new Uint32Array(0);
   const curvature = problem.curvatureBound ?? 1;
   const factor: Factor = { size: 0, values: new Float64Array(0), weak: [] };
-  return { curvature, columns, factor, weak: 0, ...others(problem, columns, curvature, new Float64Array(0)) };
+  const metric = { curvature, columns, factor, weak: 0, ...others(problem, columns, curvature, new Float64Array(0)) };
+  return problem.classes === undefined ? metric : ofClasses(Array.from(problem.classes, () => metric));
 }
 
-/** u = M⁻¹·g: solved from g − μ·g_b; u_b = g_b/c̄ − μᵀu. */
+/** u = M⁻¹·g: solved from g − μ·g_b; u_b = g_b/c̄ − μᵀu. Of several classes: each by its own M, then centred over them. */
 export function applyInverse(problem: Problem, metric: Metric, g: Vector): Vector {
+  if (metric.others === undefined) return applyOne(problem, metric, g);
+  return centred(joined([metric, ...metric.others].map((each, c) => applyOne(problem, each, outputOf(g, c)))));
+}
+
+function applyOne(problem: Problem, metric: Metric, g: Vector): Vector {
   const { weights } = axpy(-g.intercept, metric.means, g);
   if (metric.columns === undefined) solve(metric.factor, weights);
   else solveChosen(metric, metric.columns, weights);

@@ -7,7 +7,7 @@ import type { Optimizer, OptimizerOptions } from './optimizer.ts';
 import type { GradientSums, Vector } from './pass.ts';
 import { beginRate, halvedRate, type Rate, ratePass, refinedRate, sampledRate } from './rate.ts';
 import { NOISE } from './stop.ts';
-import { axpy, scale, zeroVector } from './vectors.ts';
+import { axpy, scale, zeroLike } from './vectors.ts';
 
 export const DEFAULT_MOMENTUM = 0.9;
 /** Points in a row above the lowest objective before an automatic rate is halved: a heavy ball rolls up the other side, too. */
@@ -34,7 +34,7 @@ function method(options: OptimizerOptions): Method<Own> {
     sample: 'first',
     begin: (problem) => ({
       rate: beginRate(problem, options.learningRate),
-      velocity: zeroVector(problem.layout.columns),
+      velocity: zeroLike(problem.start),
       lowest: undefined,
       rising: 0,
       halvings: 0,
@@ -65,7 +65,7 @@ function rolled({ problem, point: from, own, gained }: Place<Own>, velocity: Vec
   if (isRunaway(problem, seen)) {
     if (!rate.automatic) throw diverged(problem, rate.value, rate.curvature.value, point.objective);
     if (halvings >= MAX_HALVINGS) return { kind: 'stuck' };
-    const again = { ...own, rate: halvedRate(rate), velocity: zeroVector(problem.layout.columns), rising: 0, halvings: halvings + 1 };
+    const again = { ...own, rate: halvedRate(rate), velocity: zeroLike(problem.start), rising: 0, halvings: halvings + 1 };
     return { kind: 'moved', point: lowest, own: again };
   }
   return { kind: 'moved', point, own: { ...own, velocity, rising, lowest: point.objective < lowest.objective ? point : lowest } };

@@ -1,6 +1,6 @@
 import type { Problem, Progress } from './optimizer.ts';
 import type { CurvatureSums, GradientSums, Vector } from './pass.ts';
-import { copyOf, divideAndPenalise, dotWeights, norm, sameVector } from './vectors.ts';
+import { centred, copyOf, divideAndPenalise, dotWeights, norm, sameVector, vectorOf } from './vectors.ts';
 
 /**
  * From raw sums over all training rows to the objective Σ v·loss / V + (l2/2)·‖w‖² and its derivatives (docs/numerics.md §1,
@@ -20,21 +20,29 @@ export function objectiveOf(problem: Problem, vector: Vector, loss: number): num
 
 /** Objective and gradient at `vector`, from the sums there. */
 export function pointOf(problem: Problem, vector: Vector, sums: GradientSums): Point {
-  const raw: Vector = { weights: sums.columns, intercept: problem.intercept ? sums.intercept : 0 };
   return {
     vector: copyOf(vector),
     objective: objectiveOf(problem, vector, sums.loss),
-    gradient: divideAndPenalise(raw, problem.weightSum, problem.l2, vector),
+    gradient: centred(divideAndPenalise(rawOf(problem, sums), problem.weightSum, problem.l2, vector)),
   };
 }
 
 /** pᵀHp and H·p for a direction p (whose intercept is 0 where none is fitted), from the sums of a curvature pass. */
 export function curvatureOf(problem: Problem, direction: Vector, sums: CurvatureSums): { quadratic: number; product: Vector } {
-  const raw: Vector = { weights: sums.columns, intercept: problem.intercept ? sums.intercept : 0 };
   return {
     quadratic: sums.quadratic / problem.weightSum + problem.l2 * dotWeights(problem.layout, direction.weights, direction.weights),
-    product: divideAndPenalise(raw, problem.weightSum, problem.l2, direction),
+    product: centred(divideAndPenalise(rawOf(problem, sums), problem.weightSum, problem.l2, direction)),
   };
+}
+
+/** The sums as a vector, without those of intercepts where none are fitted. */
+function rawOf({ intercept }: Problem, sums: GradientSums | CurvatureSums): Vector {
+  if (intercept) return vectorOf(sums.columns, sums.intercept, sums.others);
+  return vectorOf(
+    sums.columns,
+    0,
+    sums.others?.map(() => 0),
+  );
 }
 
 /** The vectors of the first gradient pass: the start, and the null model where that is another. */

@@ -16,11 +16,13 @@ import type { Pass, Sums, Vector } from './pass.ts';
 export interface Problem {
   /** The training set's. */
   readonly layout: Layout;
-  readonly loss: 'squared' | 'logistic' | (string & {});
+  readonly loss: 'squared' | 'logistic' | 'softmax' | (string & {});
   /** The loss is quadratic in z, so that its curvature is the same at every weight. */
   readonly quadratic: boolean;
   /** sup c of the loss's curvature per row, where it has one (1 for squared, ¼ for logistic). */
   readonly curvatureBound: number | undefined;
+  /** Softmax: the share of V that each class has, above 0. Weight vectors have an output for each. */
+  readonly classes?: Float64Array;
   /** V = Σ v over the training rows. */
   readonly weightSum: number;
   readonly l2: number;
@@ -50,8 +52,6 @@ export interface OptimizerOptions {
   readonly lineSearch?: 'none' | 'backtracking' | undefined;
   /** Share of the last step that `momentum` keeps, 0 to below 1; undefined: 0.9. */
   readonly momentum?: number | undefined;
-}
-
   /** Rows of a mini-batch: a step for every one of them. Undefined: all rows, or 256 where the optimizer is one of mini-batches. */
   readonly batchSize?: number | undefined;
   /** Mini-batches: ends after so many epochs, whatever the gap. */
@@ -62,6 +62,8 @@ export interface OptimizerOptions {
   readonly warmup?: number | undefined;
   /** Mini-batches: what gradients are multiplied with; undefined: 'auto'. */
   readonly precondition?: Precondition | 'auto' | undefined;
+}
+
 /** Why a run ended. Only the first three are the optimizer's own; the others are decided by rank 0 (limits) or the user. */
 export type EndReason = 'converged' | 'precision reached' | 'epochs done' | 'max passes' | 'time limit' | 'early stopping' | 'aborted';
 

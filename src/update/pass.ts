@@ -6,10 +6,16 @@ import type { Batch } from '../partition/batch.ts';
  * D (what sums are divided by) and l2 are the optimizer's business: `objective.ts`.
  */
 
-/** A weight vector in encoded space: one weight per encoded column, and the intercept apart. */
+/**
+ * A weight vector in encoded space: one weight per encoded column, and the intercept apart. With several outputs (softmax: one per
+ * class) `weights` holds the weights of the first, then those of the second, and so on.
+ */
 export interface Vector {
   readonly weights: Float64Array;
+  /** Of the first output. */
   readonly intercept: number;
+  /** Intercepts of the outputs after the first; absent where there is one output. */
+  readonly others?: Float64Array;
 }
 
 /** The sample of panels i ↦ ⌊i · panels / count⌋, i < count, of the training set. */
@@ -45,7 +51,9 @@ export interface GradientSums {
   readonly loss: number;
   /** Σ v·d */
   readonly intercept: number;
-  /** Σ v·d·x_j */
+  /** Of the outputs after the first, where there are any. */
+  readonly others?: Float64Array;
+  /** Σ v·d·x_j, output after output. */
   readonly columns: Float64Array;
 }
 
@@ -54,7 +62,9 @@ export interface CurvatureSums {
   readonly quadratic: number;
   /** Σ e */
   readonly intercept: number;
-  /** Σ e·x_j */
+  /** Of the outputs after the first, where there are any. */
+  readonly others?: Float64Array;
+  /** Σ e·x_j, output after output. */
   readonly columns: Float64Array;
 }
 
@@ -62,6 +72,8 @@ export interface TotalsSums {
   readonly v: number;
   readonly vy: number;
   readonly vOffset: number;
+  /** Softmax: Σ v of the rows of each class. */
+  readonly classes?: Float64Array;
   /** Σ v·x_j */
   readonly columns: Float64Array;
 }
@@ -75,6 +87,8 @@ export interface GramSums {
   readonly columns: Float64Array;
   /** Lower triangle by rows, of all columns or of those that the pass lists: entry (a, b), a ≥ b, at a(a+1)/2 + b. */
   readonly lower: Float64Array;
+  /** The same with the curvature of each output after the first, where there are any. */
+  readonly others?: readonly GramSums[];
 }
 
 export type SumsOf<K extends Pass['kind']> = {

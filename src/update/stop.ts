@@ -54,9 +54,9 @@ export function notesOf(problem: Problem, metric: MetricState, nullLoss: number,
     notes.push(
       `${weak} of ${problem.layout.columns} columns are combinations of others as far as f32 shows, and --l2 ${problem.l2} is too small to settle their weights: --dtype f64 does, or a larger --l2`,
     );
-  if (problem.l2 === 0 && problem.loss === 'logistic' && objective <= SEPARATED * nullLoss)
+  if (problem.l2 === 0 && !problem.quadratic && objective <= SEPARATED * nullLoss)
     notes.push(
-      '--l2 0: the columns separate the two classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones',
+      `--l2 0: the columns separate the ${problem.classes === undefined ? 'two' : problem.classes.length} classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones`,
     );
   return notes;
 }

@@ -10,43 +10,108 @@ export function zeroVector(columns: number): Vector {
   return { weights: new Float64Array(columns), intercept: 0 };
 }
 
+/** A vector of zeros with as many columns and outputs. */
+export function zeroLike(x: Vector): Vector {
+  return vectorOf(
+    new Float64Array(x.weights.length),
+    0,
+    x.others?.map(() => 0),
+  );
+}
+
 export function copyOf(x: Vector): Vector {
-  return { weights: x.weights.slice(), intercept: x.intercept };
+  return vectorOf(x.weights.slice(), x.intercept, x.others?.slice());
+}
+
+export function vectorOf(weights: Float64Array, intercept: number, others: Float64Array | undefined): Vector {
+  return others === undefined ? { weights, intercept } : { weights, intercept, others };
+}
+
+export function outputsOf(x: Vector): number {
+  return 1 + (x.others?.length ?? 0);
+}
+
+/** One output of a vector; its weights are a view. */
+export function outputOf(x: Vector, output: number): Vector {
+  const columns = x.weights.length / outputsOf(x);
+  const intercept = output === 0 ? x.intercept : (x.others as Float64Array)[output - 1];
+  return { weights: x.weights.subarray(output * columns, (output + 1) * columns), intercept };
+}
+
+/** The vector of these outputs. */
+export function joined(outputs: readonly Vector[]): Vector {
+  const columns = outputs[0].weights.length;
+  const weights = new Float64Array(outputs.length * columns);
+  outputs.forEach((output, c) => {
+    weights.set(output.weights, c * columns);
+  });
+  const others = Float64Array.from(outputs.slice(1), ({ intercept }) => intercept);
+  return vectorOf(weights, outputs[0].intercept, outputs.length > 1 ? others : undefined);
+}
+
+/**
+ * x less its mean over the outputs, column by column and intercepts likewise (docs/numerics.md §6): what is common to all classes
+ * changes no softmax. A vector of one output is returned as it is.
+ */
+export function centred(x: Vector): Vector {
+  if (x.others === undefined) return x;
+  const count = outputsOf(x);
+  const columns = x.weights.length / count;
+  const weights = new Float64Array(x.weights.length);
+  for (let j = 0; j < columns; j += 1) {
+    let sum = 0;
+    for (let at = j; at < weights.length; at += columns) sum += x.weights[at];
+    const mean = sum / count;
+    for (let at = j; at < weights.length; at += columns) weights[at] = x.weights[at] - mean;
+  }
+  const mean = x.others.reduce((sum, value) => sum + value, x.intercept) / count;
+  return { weights, intercept: x.intercept - mean, others: x.others.map((value) => value - mean) };
 }
 
 /** a·x + y */
 export function axpy(a: number, x: Vector, y: Vector): Vector {
   const weights = new Float64Array(x.weights.length);
   for (let j = 0; j < weights.length; j += 1) weights[j] = a * x.weights[j] + y.weights[j];
-  return { weights, intercept: a * x.intercept + y.intercept };
+  const others = y.others?.map((value, c) => a * (x.others?.[c] ?? 0) + value);
+  return vectorOf(weights, a * x.intercept + y.intercept, others);
 }
 
 /** a·x */
 export function scale(a: number, x: Vector): Vector {
   const weights = new Float64Array(x.weights.length);
   for (let j = 0; j < weights.length; j += 1) weights[j] = a * x.weights[j];
-  return { weights, intercept: a * x.intercept };
+  const others = x.others?.map((value) => a * value);
+  return vectorOf(weights, a * x.intercept, others);
 }
 
 /** x − y */
 export function subtract(x: Vector, y: Vector): Vector {
   const weights = new Float64Array(x.weights.length);
   for (let j = 0; j < weights.length; j += 1) weights[j] = x.weights[j] - y.weights[j];
-  return { weights, intercept: x.intercept - y.intercept };
+  const others = x.others?.map((value, c) => value - (y.others?.[c] ?? 0));
+  return vectorOf(weights, x.intercept - y.intercept, others);
 }
 
 /** sum / divisor + l2·x for the weights, sum / divisor alone for the intercept: raw sums to a gradient. */
 export function divideAndPenalise(sum: Vector, divisor: number, l2: number, x: Vector): Vector {
   const weights = new Float64Array(x.weights.length);
   for (let j = 0; j < weights.length; j += 1) weights[j] = sum.weights[j] / divisor + l2 * x.weights[j];
-  return { weights, intercept: sum.intercept / divisor };
+  const others = sum.others?.map((value) => value / divisor);
+  return vectorOf(weights, sum.intercept / divisor, others);
 }
 
 /**
  * Σ x_j·y_j without intercepts: inside a column block four lanes, (j − block start) mod 4, folded (0+1)+(2+3); the blocks'
- * sums in the tree over block numbers.
+ * sums in the tree over block numbers; the sums of several outputs one after the other.
  */
 export function dotWeights(layout: Layout, x: Float64Array, y: Float64Array): number {
+  const { columns } = layout;
+  let sum = outputDot(layout, x, y);
+  for (let at = columns; at < x.length; at += columns) sum += outputDot(layout, x.subarray(at, at + columns), y.subarray(at, at + columns));
+  return sum;
+}
+
+function outputDot(layout: Layout, x: Float64Array, y: Float64Array): number {
   const sums = new Float64Array(layout.blocks);
   for (let block = 0; block < layout.blocks; block += 1)
     sums[block] = blockDot(x, y, columnOfBlock(layout, block), columnOfBlock(layout, block + 1));
@@ -73,9 +138,11 @@ function blockDot(x: Float64Array, y: Float64Array, begin: number, end: number):
   return s0 + s1 + (s2 + s3);
 }
 
-/** `dotWeights`, then the intercepts' product. */
+/** `dotWeights`, then the intercepts' products, output after output. */
 export function dot(layout: Layout, x: Vector, y: Vector): number {
-  return dotWeights(layout, x.weights, y.weights) + x.intercept * y.intercept;
+  let sum = dotWeights(layout, x.weights, y.weights) + x.intercept * y.intercept;
+  if (x.others !== undefined && y.others !== undefined) for (let c = 0; c < x.others.length; c += 1) sum += x.others[c] * y.others[c];
+  return sum;
 }
 
 /** Euclidean norm, intercept included. */
@@ -87,6 +154,7 @@ export function norm(layout: Layout, x: Vector): number {
 export function sameVector(x: Vector, y: Vector): boolean {
   if (x === y) return true;
   if (x.intercept !== y.intercept || x.weights.length !== y.weights.length) return false;
+  if (x.others?.length !== y.others?.length || x.others?.some((value, c) => value !== y.others?.[c])) return false;
   for (let j = 0; j < x.weights.length; j += 1) if (x.weights[j] !== y.weights[j]) return false;
   return true;
 }
@@ -95,5 +163,6 @@ export function isFiniteVector(x: Vector): boolean {
   // 0·x is NaN for what is not finite, and stays so in a sum.
   let zero = 0 * x.intercept;
   for (let j = 0; j < x.weights.length; j += 1) zero += 0 * x.weights[j];
+  for (const value of x.others ?? []) zero += 0 * value;
   return zero === 0;
 }

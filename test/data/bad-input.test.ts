@@ -168,9 +168,18 @@ describe('a target or column that does not suit', () => {
     expect((await failure(openTable(path, { category: ['kind'], drop: ['kind'] }))).code).toBe('PARAGRAD_OPTION');
   });
 
-  it('is missing everywhere, dropped, or has three classes or one', async () => {
+  it('is missing everywhere, dropped, or has one class, three for two, or too many', async () => {
     expect((await encodeFailure(`a,y\n${'1,\n2,\n'.repeat(10)}`, 'y')).message).toContain('is missing in every row');
-    expect((await encodeFailure(`a,y\n${'1,u\n2,v\n3,w\n'.repeat(10)}`, 'y')).message).toContain('has 3 classes ("u", "v", "w")');
+    const three = writeFile(folder, 'three.csv', `a,y\n${'1,u\n2,v\n3,w\n'.repeat(10)}`);
+    const failed = (options: object) => failure(withTable(three, {}, (table) => encodeTable(table, { target: 'y', ...options })));
+    expect((await failed({ model: 'logistic' })).message).toContain('has 3 classes ("u", "v", "w"), and a logistic model needs two');
+    expect((await failed({ positive: 'u' })).message).toContain('a softmax model has no positive class');
+    const ids = Array.from({ length: 257 }, (_, i) => `1,row ${i}\n`).join('');
+    const many = await encodeFailure(`a,y\n${ids}`, 'y');
+    expect([many.code, many.message]).toEqual([
+      'PARAGRAD_TARGET',
+      expect.stringContaining('up to 256 classes: names of rows are no classes'),
+    ]);
     expect((await encodeFailure(`a,y\n${'1,u\n2,u\n'.repeat(10)}`, 'y')).message).toContain('only one value');
     const path = writeFile(folder, 'drop.csv', `a,b,y\n${rows}`);
     expect((await failure(withTable(path, {}, (table) => encodeTable(table, { target: 'y', drop: ['y'] })))).message).toContain(

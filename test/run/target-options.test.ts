@@ -90,7 +90,8 @@ describe('--class-weight balanced', () => {
     );
     const balanced = await train(doubled, { ...options, weight: 'w', validationFraction: 0.3, classWeight: 'balanced' });
     const { classWeights, trainingRows } = balanced.summary.schema;
-    expect(classWeights?.positive).toBeGreaterThan(classWeights?.negative ?? 0);
+    const { negative, positive } = classWeights as { negative: number; positive: number };
+    expect(positive).toBeGreaterThan(negative);
     expect(1 / balanced.summary.l2).toBeCloseTo(2 * trainingRows, 6);
     expect(balanced.summary.validation?.rows).toBe(ROWS - trainingRows);
   });

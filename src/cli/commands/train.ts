@@ -120,7 +120,8 @@ function freeName(wanted: string): string {
 
 function explained({ model, summary }: TrainedRun, flags: TrainFlags, { out: { style } }: Terminal): string[] {
   if (flags.explain !== true) return [];
-  const names = model.columns.map(({ name }) => name);
+  const columns = model.columns.map(({ name }) => name);
+  const names = summary.model === 'softmax' ? model.labels.flatMap((label) => columns.map((name) => `${label}: ${name}`)) : columns;
   const rate = flags.learningRate === 'auto' ? undefined : flags.learningRate;
   return [...planSection(summary.plan, style), ...stepSections(summary, names, rate, style)];
 }

@@ -23,6 +23,12 @@ function measures({ metrics }: Evaluation): Row[] {
         ? []
         : ([['R², log', significant(metrics.logScale.r2), 'of the logarithm, which was trained on']] as const)),
     ];
+  if ('macroF1' in metrics)
+    return [
+      ['accuracy', percent(metrics.accuracy), 'rows whose likeliest class is right'],
+      ['macro F1', significant(metrics.macroF1), 'mean over the classes; 1 is perfect'],
+      ['log loss', significant(metrics.logLoss), 'nats per row'],
+    ];
   return [
     ['AUC', significant(metrics.auc), '0.5 is guessing, 1 is perfect order'],
     ['log loss', significant(metrics.logLoss), 'nats per row'],
@@ -32,8 +38,8 @@ function measures({ metrics }: Evaluation): Row[] {
 }
 
 /** Rows by what they are and what they are called. */
-function confusion(at: ThresholdMeasures, [negative, positive]: readonly [string, string], style: Style): string[] {
-  const [no, yes] = [negative, positive].map((label) => cut(clean(label), LABEL_WIDTH)) as [string, string];
+function confusion(at: ThresholdMeasures, classes: readonly string[], style: Style): string[] {
+  const [no, yes] = classes.map((label) => cut(clean(label), LABEL_WIDTH)) as [string, string];
   const right = { align: 'right' } as const;
   return table(
     [{ title: '' }, { title: `called ${no}`, ...right }, { title: `called ${yes}`, ...right }],
@@ -65,6 +71,51 @@ function thresholdTable(thresholds: readonly ThresholdMeasures[], positive: stri
   );
 }
 
+/** Classes of a confusion matrix that fits a line, and of a list. */
+const MATRIX_SHOWN = 10;
+const CLASSES_SHOWN = 40;
+const CALLED_WIDTH = 12;
+
+/** Several classes: who is called what. */
+function confusionMatrix(matrix: readonly (readonly number[])[], classes: readonly string[], style: Style): string[] {
+  const right = { align: 'right' } as const;
+  const names = classes.map((label) => cut(clean(label), CALLED_WIDTH));
+  return table(
+    [{ title: 'is \\ called' }, ...names.map((title) => ({ title, ...right }))],
+    matrix.map((row, c) => [names[c] as string, ...row.map((value, k) => (k === c ? style.bold(short(value, 12)) : short(value, 12)))]),
+    style,
+  );
+}
+
+function classTable(byClass: NonNullable<Evaluation['byClass']>, style: Style): string[] {
+  const right = { align: 'right' } as const;
+  const titles = ['rows', 'called', 'precision', 'recall', 'F1'];
+  const rows = byClass
+    .slice(0, CLASSES_SHOWN)
+    .map((one) => [
+      cut(clean(one.class), LABEL_WIDTH),
+      short(one.actual, 12),
+      short(one.called, 12),
+      percent(one.precision),
+      percent(one.recall),
+      significant(one.f1, 3),
+    ]);
+  const rest = byClass.length - rows.length;
+  if (rest > 0) rows.push([style.dim(`and ${count(rest)} more`), '', '', '', '', '']);
+  return table([{ title: 'class' }, ...titles.map((title) => ({ title, ...right }))], rows, style);
+}
+
+function classSections({ confusion: matrix, byClass, classes }: Evaluation, style: Style): string[] {
+  if (matrix === undefined || byClass === undefined || classes === undefined) return [];
+  const fits = classes.length <= MATRIX_SHOWN;
+  return [
+    ...(fits
+      ? section('Confusion', 'rows, by what they are and what they are called', confusionMatrix(matrix, classes, style), style)
+      : []),
+    ...section('Classes', fits ? '' : 'the confusion matrix is in --json', classTable(byClass, style), style),
+  ];
+}
+
 /** What `paragrad evaluate` prints. */
 export function evaluateResult(evaluation: Evaluation, style: Style): string {
   const { source, rows, skippedRows, target, classes, atThreshold, thresholds, metrics } = evaluation;
@@ -78,6 +129,7 @@ export function evaluateResult(evaluation: Evaluation, style: Style): string {
   return [
     head,
     ...section('Measures', `over ${plural(metrics.rows, 'row')}`, lines, style),
+    ...classSections(evaluation, style),
     ...(classes === undefined || atThreshold === undefined || thresholds === undefined
       ? []
       : [
@@ -90,7 +142,7 @@ export function evaluateResult(evaluation: Evaluation, style: Style): string {
           ...section(
             'Thresholds',
             'a row is called positive where its probability is above',
-            thresholdTable(thresholds, classes[1], style),
+            thresholdTable(thresholds, classes[1] ?? '', style),
             style,
           ),
         ]),

@@ -46,10 +46,21 @@ export function planSection(plan: PlanSummary, style: Style): string[] {
   return section('Plan', `${host}, split by ${plan.partition}`, [`  ${shape}`, `  ${cuts}`, ...table(columns, rows, style)], style);
 }
 
-/** What a worker contributed to coordinate j (undefined: the intercept); undefined where another one owns it. */
-function partOf(partial: FirstStep['partials'][number], j: number | undefined): number | undefined {
+/**
+ * What a worker contributed to coordinate j (undefined: the intercept); undefined where another one owns it. Coordinates of several
+ * classes stand one class after the other, of a worker those of its own columns.
+ */
+function partOf(partial: FirstStep['partials'][number], j: number | undefined, columns: number): number | undefined {
   if (j === undefined) return partial.intercept;
-  return j >= partial.columnBegin && j < partial.columnEnd ? partial.columns[j - partial.columnBegin] : undefined;
+  const column = j % columns;
+  const own = partial.columnEnd - partial.columnBegin;
+  if (column < partial.columnBegin || column >= partial.columnEnd) return undefined;
+  return partial.columns[((j - column) / columns) * own + column - partial.columnBegin];
+}
+
+/** Columns of one output. */
+function columnsOf(step: FirstStep): number {
+  return step.sum.columns.length / (1 + (step.sum.others?.length ?? 0));
 }
 
 /** The coordinates that are shown: the intercept, then the columns of the largest sums, in their order. */
@@ -60,7 +71,7 @@ function coordinates(step: FirstStep, names: readonly string[]): { name: string;
     .slice(0, COORDINATES_SHOWN)
     .sort((a, b) => a - b);
   const columns = largest.map((j) => ({ name: cutMiddle(clean(names[j] ?? `column ${j + 1}`), NAME_WIDTH), j }));
-  return [{ name: 'intercept', j: undefined }, ...columns];
+  return [{ name: step.sum.others === undefined ? 'intercept' : 'intercept, first class', j: undefined }, ...columns];
 }
 
 interface Coordinate {
@@ -72,18 +83,19 @@ interface Coordinate {
 }
 
 function coordinatesOf(step: FirstStep, names: readonly string[]): Coordinate[] {
+  const columns = columnsOf(step);
   return coordinates(step, names).map(({ name, j }) => {
     const sum = j === undefined ? step.sum.intercept : (step.sum.columns[j] as number);
     const weight = j === undefined ? step.start.intercept : (step.start.weights[j] as number);
     const gradient = sum / step.divisor + (j === undefined ? 0 : step.l2 * weight);
-    return { name, weight, sum, gradient, parts: step.partials.map((partial) => partOf(partial, j)) };
+    return { name, weight, sum, gradient, parts: step.partials.map((partial) => partOf(partial, j, columns)) };
   });
 }
 
 /**
  * The first gradient as the textbooks show it: what each worker found on its own rows, their sum, and the gradient.
  *
- * @param names of the encoded columns, in order
+ * @param names of the encoded columns, in order; with several classes of those of each class
  */
 export function firstStepSection(step: FirstStep, names: readonly string[], style: Style): string[] {
   const shown = coordinatesOf(step, names);
@@ -110,7 +122,7 @@ export function firstStepSection(step: FirstStep, names: readonly string[], styl
     `  gradient = sum ÷ ${short(step.divisor, 8)} + ${short(step.l2, 6)} · weight${style.dim('   (rows in training; l2, not for the intercept)')}`,
   ];
   // Each worker of a grid, or with all rows, has some of the columns only.
-  const all = step.partials.every(({ columnBegin, columnEnd }) => columnEnd - columnBegin === step.sum.columns.length);
+  const all = step.partials.every(({ columnBegin, columnEnd }) => columnEnd - columnBegin === columnsOf(step));
   return section('First step', `every worker adds up its own rows${all ? '' : ' and columns'}, then the parts are added`, lines, style);
 }
 

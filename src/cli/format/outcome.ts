@@ -26,8 +26,8 @@ export function optimizerName(optimizer: string): string {
   return OPTIMIZERS[optimizer] ?? optimizer;
 }
 
-export function modelName(model: 'linear' | 'logistic'): string {
-  return model === 'linear' ? 'linear regression' : 'logistic regression';
+export function modelName(model: 'linear' | 'logistic' | 'softmax'): string {
+  return { linear: 'linear regression', logistic: 'logistic regression', softmax: 'softmax regression' }[model];
 }
 
 /** Why the run ended, in a sentence. */

@@ -15,6 +15,8 @@ const ROLES = { weight: 'weights', offset: 'offsets', id: 'row names' };
 /** Columns left out that are named, before "and … more". */
 const LEFT_OUT_SHOWN = 8;
 const NAME_WIDTH = 44;
+const CLASSES_SHOWN = 6;
+const CLASS_WIDTH = 16;
 const BAR_WIDTH = 16;
 export const COEFFICIENTS_SHOWN = 10;
 
@@ -26,7 +28,8 @@ export function dataSection(schema: SchemaSummary, style: Style): string[] {
     ['model', modelName(schema.model) + style.dim(schema.modelReason === undefined ? '' : `  ${clean(schema.modelReason)}`)],
   ];
   if (schema.logTarget === true) rows.push(['scale', 'logarithm of the target']);
-  if (schema.classes !== undefined) {
+  if (schema.classes !== undefined && schema.model === 'softmax') rows.push(['classes', classList(schema.classes, style)]);
+  else if (schema.classes !== undefined) {
     const [negative, positive] = schema.classes.map(clean) as [string, string];
     rows.push(['classes', `${positive} (positive) and ${negative}${style.dim('  --positive LABEL chooses')}`]);
   }
@@ -48,6 +51,13 @@ export function dataSection(schema: SchemaSummary, style: Style): string[] {
   rows.push(['columns', `${count(schema.encodedColumns)}${style.dim('  after encoding')}`]);
   rows.push(...leftOutRows(schema, style));
   return section('Data', '', table([{}, {}], rows, style), style);
+}
+
+/** How many, and the first of them. */
+function classList(classes: readonly string[], style: Style): string {
+  const shown = classes.slice(0, CLASSES_SHOWN).map((label) => cut(clean(label), CLASS_WIDTH));
+  const rest = classes.length - shown.length;
+  return `${count(classes.length)}${style.dim(`  ${shown.join(', ')}${rest > 0 ? ` and ${count(rest)} more` : ''}`)}`;
 }
 
 function leftOutRows({ leftOut }: SchemaSummary, style: Style): string[][] {
@@ -76,6 +86,12 @@ function measuresOf(summary: RunSummary): string[][] {
       ['RMSE', significant(validation.rmse), 'typical error; large ones weigh more'],
       ['MAE', significant(validation.mae), 'mean absolute error'],
       ...(validation.logScale === undefined ? [] : logMeasures(validation.logScale)),
+    ];
+  if ('macroF1' in validation)
+    return [
+      ['accuracy', percent(validation.accuracy), 'rows whose class is predicted'],
+      ['macro F1', significant(validation.macroF1), 'mean over the classes; 1 is perfect'],
+      ['log loss', significant(validation.logLoss), 'nats per row'],
     ];
   return [
     ['AUC', significant(validation.auc), '0.5 is guessing, 1 is perfect order'],
@@ -107,7 +123,7 @@ export function resultSection(summary: RunSummary, style: Style): string[] {
 
 /** The largest coefficients in the user's own units, each with a bar for its importance. */
 export function coefficientsSection(
-  summary: Pick<RunSummary, 'coefficients' | 'intercept' | 'schema'>,
+  summary: Pick<RunSummary, 'coefficients' | 'intercept' | 'intercepts' | 'schema'>,
   style: Style,
   most = COEFFICIENTS_SHOWN,
 ): string[] {
@@ -115,12 +131,28 @@ export function coefficientsSection(
   if (shown.length === 0) return [];
   const values = alignPoints([...shown.map(({ value }) => value), summary.intercept].map((value) => signed(significant(value))));
   const top = Math.max(...shown.map(({ importance }) => importance));
-  const rows = shown.map((coefficient, i) => [cutMiddle(clean(coefficient.name), NAME_WIDTH), values[i] as string, bar(coefficient, top)]);
   const rest = summary.coefficients.length - shown.length;
-  const last = [style.dim('intercept'), values[shown.length] as string, rest === 0 ? '' : style.dim(`and ${count(rest)} smaller ones`)];
-  const { target, classes } = summary.schema;
+  const smaller = rest === 0 ? '' : style.dim(`and ${count(rest)} smaller ones`);
+  const { target, classes, model } = summary.schema;
+  if (model === 'softmax') {
+    const rows = shown.map((coefficient, i) => [
+      cut(clean(coefficient.class ?? ''), CLASS_WIDTH),
+      cutMiddle(clean(coefficient.name), NAME_WIDTH),
+      values[i] as string,
+      bar(coefficient, top),
+    ]);
+    const lines = table([{}, {}, { align: 'right' }, {}], rows, style);
+    return section(
+      'Largest coefficients',
+      'change of the score of a class per unit',
+      [...lines, `  ${smaller}`].slice(0, rest === 0 ? -1 : undefined),
+      style,
+    );
+  }
+  const rows = shown.map((coefficient, i) => [cutMiddle(clean(coefficient.name), NAME_WIDTH), values[i] as string, bar(coefficient, top)]);
+  const last = [style.dim('intercept'), values[shown.length] as string, smaller];
   const scale = summary.schema.logTarget === true ? 'the logarithm of ' : '';
-  const what = classes === undefined ? `change of ${scale}${clean(target)}` : `change of the log-odds of ${clean(classes[1])}`;
+  const what = classes === undefined ? `change of ${scale}${clean(target)}` : `change of the log-odds of ${clean(classes[1] ?? '')}`;
   const lines = table([{}, { align: 'right' }, {}], [...rows, last], style);
   return section('Largest coefficients', `${what} per unit; bars: how much each matters`, lines, style);
 }

@@ -1,8 +1,10 @@
+import type { SoftmaxMetrics } from '../../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../../models/metrics.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { RunSummary } from '../types.ts';
 import { calibrationChart } from './charts/calibration.ts';
 import { coefficientsChart } from './charts/coefficients.ts';
+import { confusionChart } from './charts/confusion.ts';
 import { errorHistogram } from './charts/histogram.ts';
 import { type LossPoint, lossCurve } from './charts/loss-curve.ts';
 import { planChart } from './charts/plan.ts';
@@ -22,7 +24,14 @@ export interface ReportData {
 
 const COEFFICIENTS_SHOWN = 20;
 const NAME_CHARACTERS = 28;
-const MODELS: Readonly<Record<string, string>> = { linear: 'linear regression', logistic: 'logistic regression' };
+/** Classes that a confusion matrix has room for, and that a table lists. */
+const CONFUSION_SHOWN = 20;
+const CLASSES_SHOWN = 40;
+const MODELS: Readonly<Record<string, string>> = {
+  linear: 'linear regression',
+  logistic: 'logistic regression',
+  softmax: 'softmax regression',
+};
 const modelName = (model: string): string => MODELS[model] ?? model;
 
 /** A report as one HTML page that needs nothing else: no script, no file, no network. */
@@ -62,13 +71,19 @@ function header({ schema, model }: RunSummary): string {
   return `<header><p class="eyebrow">paragrad · ${html(modelName(model))}</p><h1>${html(schema.target)}</h1><p>${html(schema.source)} · ${rows}</p></header>`;
 }
 
-function measuresOf(validation: RegressionMetrics | ClassMetrics | null): [string, string][] {
+function measuresOf(validation: RegressionMetrics | ClassMetrics | SoftmaxMetrics | null): [string, string][] {
   if (validation === null) return [];
   if ('r2' in validation)
     return [
       ['R²', number(validation.r2)],
       ['RMSE', number(validation.rmse)],
       ['MAE', number(validation.mae)],
+    ];
+  if ('macroF1' in validation)
+    return [
+      ['accuracy', percent(validation.accuracy)],
+      ['macro F1', number(validation.macroF1)],
+      ['log loss', number(validation.logLoss)],
     ];
   return [
     ['AUC', number(validation.auc)],
@@ -149,6 +164,22 @@ function predicting({ summary: { schema }, diagnostics }: ReportData): string {
         errorHistogram(diagnostics.errors),
       ),
     ]);
+  if (diagnostics.kind === 'labels') {
+    const labels = schema.classes ?? [];
+    const fits = labels.length <= CONFUSION_SHOWN;
+    return section('How well it predicts', [
+      ...(fits
+        ? [
+            figure(
+              'Confusion',
+              'Validation rows of each class, by the class that they are called.',
+              confusionChart(diagnostics.confusion, labels),
+            ),
+          ]
+        : []),
+      figure('Classes', 'Part of the rows called so that are, and part of the rows that are called so.', classTable(diagnostics, labels)),
+    ]);
+  }
   const positive = shorten(schema.classes?.[1] ?? 'positive', NAME_CHARACTERS);
   return section('How well it predicts', [
     figure('ROC curve', 'Each point is a threshold; the dashed line is guessing.', rocChart(diagnostics.roc, positive)),
@@ -160,12 +191,29 @@ function predicting({ summary: { schema }, diagnostics }: ReportData): string {
   ]);
 }
 
-function coefficients({ coefficients: all, intercept, schema }: RunSummary): string {
-  const shown = all.slice(0, COEFFICIENTS_SHOWN);
+function classTable({ byClass }: Extract<Diagnostics, { kind: 'labels' }>, labels: readonly string[]): string {
+  const part = (value: number | null): string => (value === null || Number.isNaN(value) ? '–' : percent(value));
+  const rows = byClass
+    .slice(0, CLASSES_SHOWN)
+    .map(({ actual, precision, recall }, c) => [
+      shorten(labels[c] ?? String(c), NAME_CHARACTERS),
+      number(actual ?? 0, 15),
+      part(precision),
+      part(recall),
+    ]);
+  const rest = byClass.length - rows.length;
+  if (rest > 0) rows.push([`and ${number(rest, 15)} more`, '', '', '']);
+  return table([['class', 'rows', 'precision', 'recall'], ...rows]);
+}
+
+function coefficients({ coefficients: all, intercept, schema, model }: RunSummary): string {
+  const many = model === 'softmax';
+  const shown = all.slice(0, COEFFICIENTS_SHOWN).map((one) => (many ? { ...one, name: `${one.class}: ${one.name}` } : one));
   if (shown.length === 0) return '';
-  const what = schema.classes === undefined ? schema.target : `the log-odds of ${schema.classes[1]}`;
-  const more = all.length > shown.length ? `, and ${number(all.length - shown.length, 15)} smaller ones` : '';
-  const caption = `Numbers: change of ${what} per unit of the column. Bars: how much each matters (its change over one standard deviation). Intercept ${number(intercept)}${more}.`;
+  const what = schema.classes === undefined ? schema.target : many ? 'the score of the class' : `the log-odds of ${schema.classes[1]}`;
+  const rest = all.length > shown.length ? `${number(all.length - shown.length, 15)} smaller ones` : '';
+  const last = [many ? '' : `intercept ${number(intercept)}`, rest].filter((text) => text !== '').join(', and ');
+  const caption = `Numbers: change of ${what} per unit of the column. Bars: how much each matters (its change over one standard deviation).${last === '' ? '' : ` Not shown: ${last}.`}`;
   return section('What matters', [figure('Largest coefficients', caption, `<div class="wide">${coefficientsChart(shown)}</div>`)]);
 }
 
@@ -190,7 +238,15 @@ function work({ plan }: RunSummary): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  return `<table>${rows.map(([name, value]) => `<tr><td>${html(name as string)}</td><td>${html(value as string)}</td></tr>`).join('')}</table>`;
+  return `<table>${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${html(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
+}
+
+/** Labels, as many as are worth reading. */
+function classNames({ classes, model }: RunSummary['schema']): string {
+  const labels = classes ?? [];
+  if (model !== 'softmax') return `${labels[1]} (positive), ${labels[0]}`;
+  const shown = labels.slice(0, CLASSES_SHOWN).join(', ');
+  return labels.length > CLASSES_SHOWN ? `${shown} and ${number(labels.length - CLASSES_SHOWN, 15)} more` : shown;
 }
 
 function details({ schema, weightsSha256 }: RunSummary): string {
@@ -200,7 +256,7 @@ function details({ schema, weightsSha256 }: RunSummary): string {
   const data = table([
     ['features', kinds.join(', ')],
     ['columns after encoding', number(schema.encodedColumns, 15)],
-    ...(schema.classes === undefined ? [] : [['classes', `${schema.classes[1]} (positive), ${schema.classes[0]}`]]),
+    ...(schema.classes === undefined ? [] : [['classes', classNames(schema)]]),
     ['rows without a target', number(schema.skippedRows, 15)],
     ['columns left out', schema.leftOut.length === 0 ? 'none' : schema.leftOut.map(({ column, why }) => `${column} (${why})`).join('; ')],
     ['sha256 of the weights', weightsSha256],

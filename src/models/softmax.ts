@@ -1,0 +1,38 @@
+import { exp, log } from '../math.ts';
+import type { ClassesModel } from './model.ts';
+
+/**
+ * Softmax (multinomial logistic) regression over k classes: loss log Σ exp(z_c) − z_y, probabilities exp(z_c) / Σ exp(z_j). What is
+ * common to all z_c changes nothing: weights and intercepts have mean 0 over the classes.
+ */
+export const softmax: ClassesModel = {
+  name: 'softmax',
+  loss: 'softmax',
+  quadratic: false,
+  curvatureBound: 0.5,
+  target: 'labels',
+  nullIntercepts: (weights) => {
+    const unseen = weights.filter((weight) => !(weight > 0)).length;
+    // Half a row is added to every class, or the logarithm of a class without rows would be infinite.
+    const counts = unseen > 0 ? weights.map((weight) => weight + 0.5) : weights;
+    const sum = counts.reduce((total, weight) => total + weight, 0);
+    const logs = counts.map(log);
+    const mean = logs.reduce((total, value) => total + value, 0) / logs.length;
+    const found = { intercepts: logs.map((value) => value - mean), shares: counts.map((weight) => weight / sum) };
+    if (unseen === 0) return found;
+    return {
+      ...found,
+      note: `${unseen} of ${weights.length} classes ${unseen === 1 ? 'has' : 'have'} no training row with a weight above 0`,
+    };
+  },
+  predict: (z) => {
+    let largest = z[0] as number;
+    for (let c = 1; c < z.length; c += 1) largest = largest < (z[c] as number) ? (z[c] as number) : largest;
+    let sum = 0;
+    for (let c = 0; c < z.length; c += 1) {
+      z[c] = exp((z[c] as number) - largest);
+      sum += z[c] as number;
+    }
+    for (let c = 0; c < z.length; c += 1) z[c] = (z[c] as number) / sum;
+  },
+};
