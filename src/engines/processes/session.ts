@@ -208,6 +208,8 @@ export class ProcessSession implements Session {
         while (seat.loaded !== key) {
           try {
             if (!seat.isAlive) await this.#start(seat);
+            // What it had before is dropped first.
+            seat.loaded = undefined;
             const answer = seat.expect(['loaded', 'failed']);
             seat.send(order);
             const report = await answer;
@@ -226,16 +228,16 @@ export class ProcessSession implements Session {
 
   /** Starts a worker for a place, and waits until it is there. @throws Lost */
   async #start(seat: Seat): Promise<void> {
-    const { control, key, folders, addressOf } = this.#premises as Premises;
+    const { key, folders, addressOf, isRemote = false } = this.#premises as Premises;
     seat.attempt += 1;
     const { rank, attempt } = seat;
     const invitation = {
-      control,
+      control: (this.#listener as Listener).address,
       rank,
       attempt,
       own: addressOf(rank, attempt),
       pulseMs: this.#pulseMs,
-      parent: { pid: process.pid, remove: [...folders, ...(this.#options.remove ?? [])] },
+      ...(isRemote ? {} : { parent: { pid: process.pid, remove: [...folders, ...(this.#options.remove ?? [])] } }),
     };
     const came = new Promise<void>((resolve) => {
       this.#arrivals.set(rank, resolve);
