@@ -7,8 +7,7 @@ import { coverOf } from '../src/partition/tree.ts';
 
 /** Latency of barrier and all-reduce through shared memory: what a step costs beyond its computing. */
 export interface CollectiveFigure {
-  /** Through shared memory, where nothing else is said. */
-  readonly operation: 'barrier' | 'barrier + all-reduce' | 'all-reduce' | 'all-reduce, unix sockets' | 'all-reduce, TLS';
+  readonly operation: 'barrier' | 'barrier + all-reduce' | 'all-reduce';
   readonly ranks: number;
   /** Elements (f64) of the vector. */
   readonly length: number;
@@ -39,7 +38,7 @@ interface RankStart {
 
 type Operation = CollectiveFigure['operation'];
 
-export function figureOf(operation: Operation, ranks: number, length: number, times: Float64Array): CollectiveFigure {
+function figureOf(operation: Operation, ranks: number, length: number, times: Float64Array): CollectiveFigure {
   const sorted = times.slice().sort();
   const at = (share: number): number => (sorted[Math.floor(share * (sorted.length - 1))] as number) * 1000;
   return {
@@ -53,7 +52,7 @@ export function figureOf(operation: Operation, ranks: number, length: number, ti
   };
 }
 
-export async function timed(steps: number, step: () => Promise<unknown>): Promise<Float64Array> {
+async function timed(steps: number, step: () => Promise<unknown>): Promise<Float64Array> {
   const warmUp = Math.min(5000, steps);
   const times = new Float64Array(steps);
   for (let i = -warmUp; i < steps; i += 1) {

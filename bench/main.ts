@@ -6,7 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { type CollectiveFigure, measureCollectives } from './collectives.ts';
 import { benchFiles, type FileRow } from './files.ts';
 import { benchKernels, type KernelRow, readLimit } from './kernels.ts';
-import { measureMessages } from './messages.ts';
+import { benchMessages, type MessageRow } from './messages.ts';
 import { benchPasses, type PassRow } from './passes.ts';
 import { benchTraining, type TrainingRow } from './training.ts';
 
@@ -15,7 +15,7 @@ import { benchTraining, type TrainingRow } from './training.ts';
  * and on all threads, and time from arrays to a model, beside NumPy and scikit-learn where `npm run engine:python` installed
  * them. Prints tables and writes bench/results/latest.json. Quote ratios: absolute times are this machine's, today.
  *
- *   npm run bench [-- kernels,collectives,passes,training,files]
+ *   npm run bench [-- kernels,collectives,messages,passes,training,files]
  */
 interface Results {
   readonly machine: { readonly node: string; readonly cpu: string; readonly threads: number };
@@ -23,6 +23,7 @@ interface Results {
   kernels?: readonly KernelRow[];
   numpy?: readonly { readonly dtype: string; readonly columns: number; readonly gigabytesPerSecond: number }[];
   collectives?: readonly CollectiveFigure[];
+  messages?: readonly MessageRow[];
   passes?: readonly PassRow[];
   training?: readonly TrainingRow[];
   files?: readonly FileRow[];
@@ -89,11 +90,26 @@ async function main(parts: readonly string[]): Promise<void> {
     );
   }
   if (parts.includes('collectives')) {
-    results.collectives = [...(await measureCollectives()), ...(await measureMessages())];
+    results.collectives = await measureCollectives();
     table(
       'collectives, 2 threads',
       ['operation', 'f64', 'median µs', '95 % µs'],
       results.collectives.map((row) => [row.operation, String(row.length), number(row.medianUs), number(row.p95Us)]),
+    );
+  }
+  if (parts.includes('messages')) {
+    results.messages = await benchMessages();
+    table(
+      'all-reduce of f32 between processes; gloo of torch in turns (skipped where .engines/torch is not there)',
+      ['over', 'processes', 'bytes', 'median µs', 'GB/s', "gloo's time / ours"],
+      results.messages.map((row) => [
+        row.transport,
+        String(row.ranks),
+        String(row.bytes),
+        number(row.medianUs, 0),
+        number(row.gigabytesPerSecond),
+        row.ratio === undefined ? '' : `${number(row.ratio)} ×`,
+      ]),
     );
   }
   if (parts.includes('passes')) {
@@ -145,7 +161,7 @@ async function main(parts: readonly string[]): Promise<void> {
   console.log('\nwritten: bench/results/latest.json');
 }
 
-if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,passes,training,files').split(','));
+if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,messages,passes,training,files').split(','));
 else if (workerData !== null && 'gate' in workerData) {
   const { gate, threads } = workerData as { gate: SharedArrayBuffer; threads: number };
   const arrived = new Int32Array(gate);

@@ -1,98 +1,153 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { createMessageCollective } from '../src/communicate/messages/collective.ts';
 import type { Address } from '../src/communicate/streams/address.ts';
-import { newKey } from '../src/communicate/streams/key.ts';
+import { keyText, newKey, parseKey } from '../src/communicate/streams/key.ts';
 import { createMesh, openPort } from '../src/communicate/streams/mesh.ts';
 import { createSocketFolder } from '../src/engines/socket-folder.ts';
-import { type CollectiveFigure, figureOf, timed } from './collectives.ts';
 
-/** Latency of an all-reduce (direct) over unix sockets and TLS: what a step of separate processes costs beyond its computing. */
-export interface MessageBenchOptions {
-  readonly ranks?: number;
-  readonly lengths?: readonly number[];
-  /** Steps per figure; vectors of ≥ 100,000 elements take a fiftieth of them. */
-  readonly steps?: number;
-  /** Folder of the project. */
-  readonly root?: string;
+/**
+ * All-reduce (direct) between processes, over unix sockets and TLS, beside torch's gloo back end: the same number of processes,
+ * the same f32, in one run. What a step of separate processes costs beyond its computing.
+ */
+export interface MessageRow {
+  readonly transport: 'unix sockets' | 'TLS' | 'gloo, TCP';
+  readonly ranks: number;
+  /** Size of the vector of f32. */
+  readonly bytes: number;
+  readonly steps: number;
+  readonly medianUs: number;
+  /** Size of the vector over the median time. */
+  readonly gigabytesPerSecond: number;
+  /** gloo's time over this one, where torch is installed. */
+  readonly ratio?: number;
 }
 
-interface RankStart {
+/** A size of the vector in bytes, and how often it is added. */
+export type Task = readonly [bytes: number, steps: number];
+const TASKS: readonly Task[] = [
+  [8, 8000],
+  [80_000, 1000],
+  [8_000_000, 20],
+  [80_000_000, 5],
+];
+/** Each side is measured so often, in turns; its best turn counts. */
+const TURNS = 3;
+const TORCH = resolve('.engines/torch/bin/python');
+
+interface Orders {
   readonly kind: 'unix' | 'tls';
   readonly rank: number;
   readonly size: number;
   readonly address: Address;
-  readonly key: Uint8Array | undefined;
-  readonly lengths: readonly number[];
-  readonly steps: number;
+  readonly tasks: readonly Task[];
 }
 
-/** What every rank does, in a thread with an event loop of its own; rank 0 posts the figures. One tree node per rank. */
+/** What every rank does, in a process of its own; rank 0 sends the medians, in µs. One tree node per rank. */
 export async function measureMessageRank(): Promise<void> {
-  const { kind, rank, size, address, key, lengths, steps } = workerData as RankStart;
-  const parent = parentPort as MessagePort;
+  const next = <T>(): Promise<T> => new Promise((done) => process.once('message', (message) => done(message as T)));
+  const { kind, rank, size, address, tasks } = await next<Orders>();
+  const key = kind === 'tls' ? parseKey(process.env.PARAGRAD_BENCH_KEY ?? '') : undefined;
   const port = await openPort({ address, key, numericsVersion: 1 });
-  const told = once(parent, 'message') as Promise<[readonly Address[]]>;
-  parent.postMessage(port.address);
-  const [addresses] = await told;
-  const collective = createMessageCollective(rank, await createMesh({ port, rank, size, addresses }));
-  const figures: CollectiveFigure[] = [];
-  for (const length of lengths) {
-    const values = new Float64Array(length).fill(rank + 1);
+  const told = next<readonly Address[]>();
+  process.send?.(port.address);
+  const collective = createMessageCollective(rank, await createMesh({ port, rank, size, addresses: await told }));
+  const medians: number[] = [];
+  for (const [bytes, steps] of tasks) {
+    const length = bytes / 4;
+    const values = new Float32Array(length).fill(rank + 1);
     const parts = [{ node: { level: 0, index: rank }, begin: 0, end: length, values }];
-    const into = new Float64Array(length);
-    const count = length >= 100_000 ? Math.ceil(steps / 50) : steps;
-    const operation = kind === 'unix' ? 'all-reduce, unix sockets' : 'all-reduce, TLS';
-    figures.push(figureOf(operation, size, length, await timed(count, () => collective.allReduce({ length, leaves: size }, parts, into))));
+    const into = new Float32Array(length);
+    const times: number[] = [];
+    for (let step = -Math.max(2, Math.ceil(steps / 5)); step < steps; step += 1) {
+      if (bytes > 1_000_000) await collective.barrier();
+      const begin = performance.now();
+      await collective.allReduce({ length, leaves: size }, parts, into);
+      if (step >= 0) times.push(performance.now() - begin);
+    }
     // Checked where it is timed.
-    if (into.some((sum) => sum !== (size * (size + 1)) / 2)) throw new Error(`wrong sum at length ${length}`);
+    if (into.some((sum) => sum !== (size * (size + 1)) / 2)) throw new Error(`wrong sum of ${bytes} bytes`);
+    times.sort((a, b) => a - b);
+    medians.push((times[Math.floor(times.length / 2)] as number) * 1000);
   }
   await collective.close();
   port.close();
-  parent.postMessage({ figures });
+  process.send?.(medians, () => process.disconnect());
 }
 
-async function measureOver(
-  kind: 'unix' | 'tls',
-  code: string,
-  options: Required<Omit<MessageBenchOptions, 'root'>>,
-): Promise<CollectiveFigure[]> {
-  const { ranks: size, lengths, steps } = options;
+const said = async <T>(child: ChildProcess): Promise<T> => ((await once(child, 'message')) as [T])[0];
+
+/** Medians in µs, by task. */
+export async function measureOver(kind: 'unix' | 'tls', program: string, size: number, tasks: readonly Task[]): Promise<number[]> {
   const folder = await createSocketFolder();
-  const key = kind === 'tls' ? newKey() : undefined;
-  const workers = Array.from({ length: size }, (_, rank) => {
-    const address: Address = kind === 'unix' ? folder.addressOf(`${rank}.sock`) : { kind, host: '127.0.0.1', port: 0 };
-    const start: RankStart = { kind, rank, size, address, key, lengths, steps };
-    return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: start });
-  });
+  const env = { ...process.env, PARAGRAD_BENCH_KEY: keyText(newKey()) };
+  const ranks = Array.from({ length: size }, () => fork(program, [], { env, execArgv: [] }));
   try {
-    const addresses = await Promise.all(workers.map(async (worker) => ((await once(worker, 'message')) as [Address])[0]));
-    const answers = workers.map(async (worker) => ((await once(worker, 'message')) as [{ figures: CollectiveFigure[] }])[0]);
-    for (const worker of workers) worker.postMessage(addresses);
-    const [first] = await Promise.all(answers);
-    return first?.figures ?? [];
+    for (const [rank, child] of ranks.entries()) {
+      const address: Address = kind === 'unix' ? folder.addressOf(`${rank}.sock`) : { kind, host: '127.0.0.1', port: 0 };
+      child.send({ kind, rank, size, address, tasks } satisfies Orders);
+    }
+    const addresses = await Promise.all(ranks.map((child) => said<Address>(child)));
+    const answers = Promise.all(ranks.map((child) => said<number[]>(child)));
+    for (const child of ranks) child.send(addresses);
+    return (await answers)[0] as number[];
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    for (const child of ranks) child.kill('SIGKILL');
     await folder.remove();
   }
 }
 
-/** Measures with one thread per rank, over unix sockets and then over TLS. */
-export async function measureMessages(options: MessageBenchOptions = {}): Promise<CollectiveFigure[]> {
-  const { ranks = 2, lengths = [1, 100, 10_000, 1_000_000], steps = 2000, root = process.cwd() } = options;
-  // Imported here, since the workers, which run this file too, cannot import packages from their data: URL.
+/** gloo's medians in µs, by task; undefined where torch is not installed. */
+async function measureGloo(size: number, tasks: readonly Task[]): Promise<number[] | undefined> {
+  if (!existsSync(TORCH)) return undefined;
+  const wanted = tasks.map(([bytes, steps]) => `${bytes}:${steps}`);
+  const { stdout } = await promisify(execFile)(TORCH, [resolve('bench/peers/gloo.py'), String(size), ...wanted]);
+  return (JSON.parse(stdout) as { medianUs: number }[]).map(({ medianUs }) => medianUs);
+}
+
+/** Measures with `sizes` processes, in turns with gloo. */
+export async function benchMessages(sizes: readonly number[] = [2, 4], tasks: readonly Task[] = TASKS): Promise<MessageRow[]> {
   const { build } = await import('esbuild');
-  const bundle = await build({
-    stdin: { contents: "import { measureMessageRank } from './messages.ts'; await measureMessageRank();", resolveDir: join(root, 'bench') },
-    bundle: true,
-    write: false,
-    platform: 'node',
-    format: 'esm',
-    external: ['esbuild'],
-  });
-  const code = bundle.outputFiles[0]?.text ?? '';
-  const figures = [];
-  for (const kind of ['unix', 'tls'] as const) figures.push(...(await measureOver(kind, code, { ranks, lengths, steps })));
-  return figures;
+  const folder = await createSocketFolder();
+  const program = join(folder.path, 'rank.mjs');
+  const rows: MessageRow[] = [];
+  try {
+    await build({
+      stdin: { contents: "import { measureMessageRank } from './messages.ts'; await measureMessageRank();", resolveDir: resolve('bench') },
+      bundle: true,
+      outfile: program,
+      platform: 'node',
+      format: 'esm',
+      external: ['esbuild'],
+    });
+    for (const size of sizes) {
+      const best = new Map<MessageRow['transport'], number[]>();
+      const keep = (transport: MessageRow['transport'], medians: readonly number[] | undefined): void => {
+        if (medians === undefined) return;
+        const before = best.get(transport);
+        best.set(
+          transport,
+          medians.map((median, i) => Math.min(median, before?.[i] ?? Number.POSITIVE_INFINITY)),
+        );
+      };
+      for (let turn = 0; turn < TURNS; turn += 1) {
+        keep('unix sockets', await measureOver('unix', program, size, tasks));
+        keep('gloo, TCP', await measureGloo(size, tasks));
+        keep('TLS', await measureOver('tls', program, size, tasks));
+      }
+      const gloo = best.get('gloo, TCP');
+      for (const [transport, medians] of best)
+        for (const [i, medianUs] of medians.entries()) {
+          const [bytes, steps] = tasks[i] as Task;
+          const ratio = gloo === undefined || transport === 'gloo, TCP' ? {} : { ratio: (gloo[i] as number) / medianUs };
+          rows.push({ transport, ranks: size, bytes, steps, medianUs, gigabytesPerSecond: bytes / (medianUs * 1000), ...ratio });
+        }
+    }
+  } finally {
+    await folder.remove();
+  }
+  return rows;
 }

@@ -13,9 +13,11 @@ export interface MessageHeader {
 }
 
 export interface Message extends MessageHeader {
-  /** The receiver's own; its byteOffset is a multiple of 8, so that f32 and f64 can be read in place. */
+  /** The receiver's own; its byteOffset is a multiple of 8 (where it was not placed), so that f32 and f64 can be read in place. */
   readonly body: Uint8Array;
 }
+
+export type BodyPlace = (header: MessageHeader, bytes: number) => Uint8Array | undefined;
 
 /**
  * Errors: PARAGRAD_TIMEOUT when nothing came within the deadline, PARAGRAD_PEER_LOST when the peer's end is gone or closed
@@ -33,6 +35,12 @@ export interface Channel {
 
   /** The next message. One call at a time. */
   receive(timeoutMs: number): Promise<Message>;
+
+  /**
+   * Who decides, when the head of a message has come, where its body is written: an array of exactly its length; undefined: a new
+   * one. Saves copies and memory where bodies are large. Channels that cannot do it have new bodies always.
+   */
+  placeBodies?(place: BodyPlace): void;
 
   /** Closes both directions. The peer receives what was sent before. */
   close(): Promise<void>;

@@ -17,7 +17,8 @@ function messageHost(
   reducers?: number,
 ): Host {
   const segmentsOf = (size: number): number => Math.min(size, reducers ?? 1);
-  const direct: Pick<Host, 'messagesOf' | 'bytesOf'> = {
+  const direct: Pick<Host, 'messagesOf' | 'bytesOf' | 'smallBytesOf'> = {
+    smallBytesOf: (size) => (size === 2 ? 131_072 : 4096),
     messagesOf: (size, isSmall) => (isSmall ? 1 : 2) * (size - 1),
     bytesOf: (size, isSmall, { parts, own, segment }) => (isSmall ? (size - 1) * parts : parts - own + (size - 1) * segment),
   };

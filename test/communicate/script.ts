@@ -81,6 +81,8 @@ export interface Host {
   readonly name: string;
   /** Into how many segments a vector is cut, for ranks 0, 1, … to add one each; default: one for every rank. */
   segmentsOf?(size: number): number;
+  /** Vectors up to this size are added by all ranks in one turn; default: 4096. */
+  smallBytesOf?(size: number): number;
   /** Messages of a warm all-reduce that is not cut into pieces, from this rank. */
   messagesOf(size: number, isSmall: boolean, rank: number): number;
   /** Bytes of values that a rank hands over in it: `parts` are its own, `own` those of its segment, `segment` the segment's length. */

@@ -3,19 +3,24 @@ import { badFrame, notAFrame } from './failures.ts';
 import type { Frame } from './frame.ts';
 import { beginsFrame, type FrameHeader, type FrameLimits, HEADER_BYTES, readHeader } from './header.ts';
 
+/** Less of a body than this is not worth a read of its own. */
+const TARGET_BYTES = 16 * 1024;
+
 /**
  * Frames out of a stream of bytes that comes in any pieces. Holds at most one frame, within the limits; after an error it
  * takes nothing more.
  */
 export class FrameDecoder {
   limits: FrameLimits;
+  /** Where a body is to be put: an array of exactly its length; undefined: a new one. Asked when its header has come. */
+  place: ((header: FrameHeader) => Uint8Array | undefined) | undefined;
   readonly #onFrame: (frame: Frame) => void;
   readonly #head = new Uint8Array(HEADER_BYTES);
   #headFilled = 0;
   #header: FrameHeader | undefined;
   #meta = new Uint8Array(0);
   #metaFilled = 0;
-  #body = new Uint8Array(0);
+  #body: Uint8Array = new Uint8Array(0);
   #bodyFilled = 0;
   #failure: unknown;
 
@@ -31,16 +36,37 @@ export class FrameDecoder {
    * @throws PARAGRAD_FRAME when they are no frame, also at every later call
    */
   push(bytes: Uint8Array): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    try {
+    this.#guarded(() => {
       let at = 0;
       while (at < bytes.length) at = this.#take(bytes, at);
+    });
+  }
+
+  #guarded(run: () => void): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      run();
     } catch (error) {
       this.#failure = error;
       this.#meta = new Uint8Array(0);
       this.#body = this.#meta;
       throw error;
     }
+  }
+
+  /**
+   * Where the next bytes of the stream may be written by who reads them, so that a large body is not copied: the rest of it.
+   * undefined while something else is due. `filled` tells how many came.
+   */
+  get target(): Uint8Array | undefined {
+    if (this.#header === undefined || this.#failure !== undefined || this.#metaFilled < this.#header.metaBytes) return undefined;
+    return this.#header.bodyBytes - this.#bodyFilled >= TARGET_BYTES ? this.#body.subarray(this.#bodyFilled) : undefined;
+  }
+
+  /** So many bytes were written to the begin of `target`. @throws PARAGRAD_FRAME */
+  filled(count: number): void {
+    this.#bodyFilled += count;
+    if (this.#bodyFilled === this.#header?.bodyBytes) this.#guarded(() => this.#done());
   }
 
   /** The stream has ended. @throws PARAGRAD_FRAME when it did so inside a frame */
@@ -64,11 +90,13 @@ export class FrameDecoder {
       }
       this.#header = readHeader(this.#head, 0, this.limits);
       this.#meta = new Uint8Array(this.#header.metaBytes);
-      this.#body = allocated(this.#header.bodyBytes);
+      const { bodyBytes } = this.#header;
+      const placed = bodyBytes === 0 ? undefined : this.place?.(this.#header);
+      this.#body = placed?.length === bodyBytes ? placed : allocated(bodyBytes);
       this.#metaFilled = 0;
       this.#bodyFilled = 0;
     }
-    const { metaBytes, metaCrc, bodyBytes } = this.#header;
+    const { metaBytes, bodyBytes } = this.#header;
     const meta = Math.min(metaBytes - this.#metaFilled, bytes.length - at);
     if (meta > 0) {
       this.#meta.set(bytes.subarray(at, at + meta), this.#metaFilled);
@@ -82,13 +110,17 @@ export class FrameDecoder {
       this.#bodyFilled += body;
       at += body;
     }
-    if (this.#bodyFilled < bodyBytes) return at;
-    if (crc32c(this.#meta) !== metaCrc) throw badFrame('the meta of a frame does not match its checksum');
-    const frame = { ...this.#header, meta: this.#meta, body: this.#body };
+    if (this.#bodyFilled === bodyBytes) this.#done();
+    return at;
+  }
+
+  #done(): void {
+    const header = this.#header as FrameHeader;
+    if (crc32c(this.#meta) !== header.metaCrc) throw badFrame('the meta of a frame does not match its checksum');
+    const frame = { ...header, meta: this.#meta, body: this.#body };
     this.#header = undefined;
     this.#headFilled = 0;
     this.#onFrame(frame);
-    return at;
   }
 }
 

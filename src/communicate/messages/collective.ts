@@ -57,6 +57,7 @@ class MessageCollective implements Collective {
       try {
         return await run(call);
       } finally {
+        this.#links.settle();
         onPhase('idle', call.step);
       }
     };

@@ -5,24 +5,30 @@ import { checkValues } from '../geometry.ts';
 import { SMALL_BYTES, segmentBegin } from '../schedule.ts';
 import { bytesOf, elementsOf, errorBody, type ReceivedParts } from './body.ts';
 import { bodyOf, KIND } from './links.ts';
-import { caught, cutOf, type Group, type ReduceCall, receivedParts, sendParts, TreeAdder } from './reduction.ts';
+import { caught, cutOf, type Group, type ReduceCall, receivedParts, releaseParts, sendParts, TreeAdder } from './reduction.ts';
+
+/** Two ranks send as many bytes either way, so for them only the adding, which is done twice, counts against one latency. */
+const SMALL_BYTES_OF_TWO = 128 * 1024;
 
 /**
- * All-reduce between peers. Up to SMALL_BYTES: every rank sends its nodes to all and adds everything by itself: one latency.
+ * All-reduce between peers. Up to SMALL_BYTES (two ranks: SMALL_BYTES_OF_TWO): every rank sends its nodes to all and adds everything by itself: one latency.
  * Above: direct reduce-scatter and all-gather: each rank adds one segment of the vector; it sends every other rank the nodes
  * of that one's segment, and then the sums of its own segment to all: two latencies.
  */
 export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWord> {
   const adder = new TreeAdder(group.size);
   const { rank, size, links } = group;
+  const smallBytes = size === 2 ? SMALL_BYTES_OF_TWO : SMALL_BYTES;
   return async (call) => {
     const { step, shape, parts, into } = call;
     const { length } = shape;
-    const isSmall = length * into.BYTES_PER_ELEMENT <= SMALL_BYTES;
+    const isSmall = length * into.BYTES_PER_ELEMENT <= smallBytes;
     const beginOf = (r: number): number => (isSmall ? 0 : segmentBegin(length, r, size));
     const endOf = (r: number): number => (isSmall ? length : segmentBegin(length, r + 1, size));
     group.enter(isSmall ? 'all-to-all' : 'reduce-scatter', step);
     const refused = caught(() => checkValues(rank, shape, parts, into));
+    if (!isSmall && into.length === length)
+      links.expectSums(step, (peer) => bytesOf(into.subarray(beginOf(peer), endOf(peer)) as Elements));
     const cut = (r: number): ReceivedParts => cutOf(call, beginOf(r), endOf(r));
     const sent = links.peers.map((peer) => sendParts(links, peer, step, refused ?? cut(peer)));
     const [answers] = await Promise.all([links.receive(links.peers, KIND.parts, step), ...sent]);
@@ -30,6 +36,7 @@ export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWor
     const received = receivedParts(group, answers, cut(rank));
     // What was refused until here was refused by all; a tree of one segment is wrong for its owner only, who must tell.
     const refusal = caught(() => adder.add(received, beginOf(rank), endOf(rank), into));
+    releaseParts(group, answers);
     if (!isSmall) {
       group.enter('all-gather', step);
       await exchangeSums(group, call, refusal);
@@ -55,6 +62,9 @@ async function exchangeSums({ rank, size, links }: Group, call: ReduceCall, refu
     const count = beginOf(peer + 1) - beginOf(peer);
     const bytes = count * into.BYTES_PER_ELEMENT;
     if (body.length !== bytes) throw brokenChannel(peer, `${body.length} bytes of sums came, not ${bytes}`);
-    into.set(elementsOf(body, 0, count, into.BYTES_PER_ELEMENT), beginOf(peer));
+    const target = into.subarray(beginOf(peer), beginOf(peer + 1));
+    // Where the channel wrote them to their place there is nothing to do.
+    if (body.buffer !== into.buffer || body.byteOffset !== target.byteOffset)
+      target.set(elementsOf(body, 0, count, into.BYTES_PER_ELEMENT));
   }
 }

@@ -1,5 +1,5 @@
 import { ParagradError } from '../../errors.ts';
-import type { Channel, Message } from '../channel.ts';
+import type { Channel, Message, MessageHeader } from '../channel.ts';
 import { brokenChannel, outOfStep, peerLost, timedOut } from '../failures.ts';
 import { errorBody, readError } from './body.ts';
 
@@ -19,6 +19,8 @@ const KIND_NAMES = [
 ];
 
 const FAREWELL_MS = 1000;
+/** Bodies of parts from this size on are kept for the next operation: new memory costs more than adding. */
+const KEPT_BYTES = 64 * 1024;
 
 /** What one peer sent: a body, or why it refuses to go on with this operation. */
 export type Answer = { readonly body: Uint8Array } | { readonly refusal: ParagradError };
@@ -34,6 +36,9 @@ export class Links {
   readonly #timeoutMs: number;
   /** Next sequence number from each peer. */
   readonly #expected: number[];
+  /** Memory for the next large parts from each peer. */
+  readonly #spare: (ArrayBuffer | undefined)[];
+  #sums: { readonly step: number; readonly of: (peer: number) => Uint8Array } | undefined;
   bytesSent = 0;
   messagesSent = 0;
   waitMs = 0;
@@ -43,7 +48,33 @@ export class Links {
     this.#generation = generation;
     this.#timeoutMs = timeoutMs;
     this.#expected = channels.map(() => 0);
+    this.#spare = channels.map(() => undefined);
+    for (const [peer, channel] of channels.entries()) channel?.placeBodies?.((header, bytes) => this.#place(peer, header, bytes));
     this.peers = channels.map((_, peer) => peer).filter((peer) => peer !== rank);
+  }
+
+  /** Where the sums of this step that come from a peer are written at once, where the channel can. They come after all parts are read. */
+  expectSums(step: number, of: (peer: number) => Uint8Array): void {
+    this.#sums = { step, of };
+  }
+
+  /** The operation is over: what comes late must not be written into the caller's vector. */
+  settle(): void {
+    this.#sums = undefined;
+  }
+
+  /** The values of a peer's parts are not needed any more. */
+  release(peer: number, body: Uint8Array): void {
+    if (body.length >= KEPT_BYTES && body.byteOffset === 0) this.#spare[peer] = body.buffer as ArrayBuffer;
+  }
+
+  #place(peer: number, { kind, generation, step }: MessageHeader, bytes: number): Uint8Array | undefined {
+    if (generation !== this.#generation) return undefined;
+    if (kind === KIND.sums) return this.#sums?.step === step ? this.#sums.of(peer) : undefined;
+    if (kind !== KIND.parts || bytes < KEPT_BYTES) return undefined;
+    const spare = this.#spare[peer];
+    this.#spare[peer] = undefined;
+    return spare !== undefined && spare.byteLength >= bytes && spare.byteLength <= 2 * bytes ? new Uint8Array(spare, 0, bytes) : undefined;
   }
 
   /** Sends a message; `bytes` of it count as values. */

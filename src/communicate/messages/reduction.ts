@@ -56,6 +56,11 @@ export function receivedParts({ size, links }: Group, answers: Map<number, Answe
   return received;
 }
 
+/** The values of parts that came are added: their memory is used again. */
+export function releaseParts({ links }: Group, answers: Map<number, Answer>): void {
+  for (const [peer, answer] of answers) if ('body' in answer) links.release(peer, answer.body);
+}
+
 /** Adds the parts of all ranks in tree order; remembers in which order, and where values lie. */
 export class TreeAdder {
   readonly #books: readonly GeometryBook[];

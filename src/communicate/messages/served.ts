@@ -5,7 +5,7 @@ import { checkValues } from '../geometry.ts';
 import { segmentBegin } from '../schedule.ts';
 import { bytesOf, elementsOf, errorBody, type ReceivedParts } from './body.ts';
 import { type Answer, bodyOf, KIND } from './links.ts';
-import { caught, cutOf, type Group, type ReduceCall, receivedParts, sendParts, TreeAdder } from './reduction.ts';
+import { caught, cutOf, type Group, type ReduceCall, receivedParts, releaseParts, sendParts, TreeAdder } from './reduction.ts';
 
 /** Before the sums of a segment: rank 0's control word, as f64. */
 const CONTROL_BYTES = 8;
@@ -37,6 +37,7 @@ export function servedOf(group: Group, reducers: number): (call: ReduceCall) => 
         control = (received[0] as ReceivedParts).control;
         adder.add(received, beginOf(rank), beginOf(rank + 1), into);
       });
+      releaseParts(group, came);
     }
     group.enter('broadcast', step);
     const segment = into.subarray(beginOf(rank), beginOf(rank + 1)) as Elements;

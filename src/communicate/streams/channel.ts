@@ -1,5 +1,5 @@
 import { ParagradError } from '../../errors.ts';
-import type { Channel, Message, MessageHeader } from '../channel.ts';
+import type { BodyPlace, Channel, Message, MessageHeader } from '../channel.ts';
 import { peerLost, timedOut } from '../failures.ts';
 import { badFrame } from '../frames/failures.ts';
 import { type Frame, frameHead } from '../frames/frame.ts';
@@ -121,6 +121,10 @@ export class StreamChannel implements Channel {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  placeBodies(place: BodyPlace): void {
+    this.#wire.place = (header) => (header.type === TYPE.message ? place(header, header.bodyBytes) : undefined);
   }
 
   #stop(failure: ParagradError): void {

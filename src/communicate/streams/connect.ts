@@ -6,7 +6,7 @@ import { type Address, addressText, checkAddress } from './address.ts';
 import { type ChannelOptions, StreamChannel } from './channel.ts';
 import { firstFrame, type Hello, readWelcome, refused, sendHello, type Welcome } from './greeting.ts';
 import { checkKey, IDENTITY, type Key, TLS_OPTIONS, wrongKey } from './key.ts';
-import { READ_BYTES, Wire } from './wire.ts';
+import { Reader, Wire } from './wire.ts';
 
 export interface ConnectOptions extends ChannelOptions {
   readonly address: Address;
@@ -36,15 +36,7 @@ function unreachable(address: Address, cause: unknown): ParagradError {
 /** A connection on which TLS, where it is used, has proved that both sides have the key. */
 function open(address: Address, key: Key | undefined, timeoutMs: number): Promise<Wire> {
   return new Promise((resolve, reject) => {
-    let wire: Wire | undefined;
-    const buffer = new Uint8Array(READ_BYTES);
-    const onread = {
-      buffer,
-      callback: (count: number): boolean => {
-        wire?.feed(buffer.subarray(0, count));
-        return true;
-      },
-    };
+    const onread = new Reader();
     let socket: Socket;
     if (address.kind === 'unix') socket = connectUnix({ path: address.path, onread });
     else {
@@ -66,7 +58,8 @@ function open(address: Address, key: Key | undefined, timeoutMs: number): Promis
     socket.once('error', fail).once('close', onClose);
     socket.once(address.kind === 'unix' ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer);
-      wire = new Wire(socket, GREETING_LIMITS, false);
+      const wire = new Wire(socket, GREETING_LIMITS, false);
+      onread.wire = wire;
       socket.off('error', fail).off('close', onClose);
       resolve(wire);
     });

@@ -7,7 +7,7 @@ import { type Address, addressText, checkAddress, wrongAddress } from './address
 import { type ChannelOptions, StreamChannel } from './channel.ts';
 import { firstFrame, type Hello, readHello, refused, sendRefusal, sendWelcome, type Welcome } from './greeting.ts';
 import { checkKey, IDENTITY, type Key, TLS_OPTIONS, wrongKey } from './key.ts';
-import { Wire } from './wire.ts';
+import { Reader, readBy, Wire } from './wire.ts';
 
 export interface ListenOptions extends ChannelOptions {
   /** A path in a folder that only its owner may enter, or a host and a port (0: any free one). */
@@ -58,10 +58,12 @@ class Reception {
   }
 
   #unixServer(): Server {
-    return createUnixServer((socket) => {
+    return createUnixServer({ pauseOnConnect: true }, (accepted) => {
+      const reader = new Reader();
+      const { socket, reads } = readBy(accepted, reader);
       this.#count += 1;
       const name = String(this.#count);
-      if (this.#enter(socket, name)) void this.#greet(socket, name);
+      if (this.#enter(socket, name)) void this.#greet(socket, name, reads ? undefined : reader);
       else this.#tell(socket, refused(`${whence(socket)} was refused: ${MAX_STRANGERS} others have not said hello yet`));
     });
   }
@@ -102,10 +104,12 @@ class Reception {
     this.#options.onRefused?.(error);
   }
 
-  async #greet(socket: Socket, name: string): Promise<void> {
+  async #greet(socket: Socket, name: string, reader?: Reader): Promise<void> {
     const { admit, onChannel, numericsVersion } = this.#options;
     const timeoutMs = this.#helloTimeoutMs;
-    const wire = new Wire(socket, GREETING_LIMITS, true);
+    const wire = new Wire(socket, GREETING_LIMITS, reader === undefined);
+    if (reader !== undefined) reader.wire = wire;
+    socket.resume();
     const gone = new AbortController();
     socket.once('close', () => gone.abort());
     try {

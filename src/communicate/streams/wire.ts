@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { FrameDecoder } from '../frames/decoder.ts';
 import { badFrame } from '../frames/failures.ts';
@@ -6,7 +6,7 @@ import type { Frame } from '../frames/frame.ts';
 import type { FrameLimits } from '../frames/header.ts';
 
 /** Frames up to this size are copied together, and go out with all others of the same turn of the event loop. */
-const SMALL_BYTES = 64 * 1024;
+const SMALL_BYTES = 32 * 1024;
 /** Small frames that wait for the system; beyond, `write` waits too. */
 const WAITING_BYTES = 1024 * 1024;
 /**
@@ -16,8 +16,39 @@ const WAITING_BYTES = 1024 * 1024;
 const TLS_SLICE_BYTES = 256 * 1024;
 /** Frames that may come while a greeting is not answered: more are a flood. */
 const EARLY_FRAMES = 4;
-/** The read buffer of the side that connects. */
-export const READ_BYTES = 1024 * 1024;
+/** The buffer that a connection is read into where no large body is due, which is read into its own memory. */
+const READ_BYTES = 256 * 1024;
+
+/** How a socket is read without copies, in the form that sockets take it: `onread`. Bytes are thrown away until there is a wire. */
+export class Reader {
+  wire: Wire | undefined;
+  #buffer: Uint8Array | undefined;
+  /** Where the next bytes go. */
+  readonly buffer = (): Uint8Array => {
+    const target = this.wire?.target;
+    if (target !== undefined) return target;
+    this.#buffer ??= new Uint8Array(READ_BYTES);
+    return this.#buffer;
+  };
+  readonly callback = (count: number, into: Uint8Array): boolean => {
+    this.wire?.took(into, count, into !== this.#buffer);
+    return true;
+  };
+}
+
+/**
+ * A socket that a server accepted and that nobody reads yet, to be read by a reader. Node.js has no public way to ask a server
+ * for it, so where its inside is not as expected the socket is given back as it was.
+ */
+export function readBy(accepted: Socket, reader: Reader): { readonly socket: Socket; readonly reads: boolean } {
+  const inside = accepted as unknown as { _handle?: object | null };
+  const handle = inside._handle;
+  if (handle === undefined || handle === null || accepted instanceof TLSSocket) return { socket: accepted, reads: true };
+  const options = { handle, onread: reader, readable: true, writable: true };
+  const socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
+  inside._handle = null;
+  return { socket, reads: false };
+}
 
 export interface WireEvents {
   frame(frame: Frame): void;
@@ -38,7 +69,7 @@ export class Wire {
   /** Whom to tell when a write is not done; each forgets itself. */
   readonly #waiting = new Set<(error?: Error) => void>();
 
-  /** `reads`: the socket was made without `onread`, so its data are read here. */
+  /** `reads`: the socket was made without a reader, so its data are read here. */
   constructor(socket: Socket, limits: FrameLimits, reads: boolean) {
     this.socket = socket;
     this.#decoder = new FrameDecoder(limits, (frame) => {
@@ -72,11 +103,30 @@ export class Wire {
     this.#decoder.limits = limits;
   }
 
+  /** Where bodies are to be put (FrameDecoder.place). */
+  set place(place: FrameDecoder['place']) {
+    this.#decoder.place = place;
+  }
+
+  get target(): Uint8Array | undefined {
+    return this.#ended === undefined ? this.#decoder.target : undefined;
+  }
+
+  /** `count` bytes came: into the decoder's target, or into a buffer. */
+  took(into: Uint8Array, count: number, isTarget: boolean): void {
+    if (isTarget) this.#read(() => this.#decoder.filled(count));
+    else this.feed(into.subarray(0, count));
+  }
+
   /** Bytes that came. After a bad frame nothing more is read, and who listens closes the connection. */
   feed(bytes: Uint8Array): void {
+    this.#read(() => this.#decoder.push(bytes));
+  }
+
+  #read(take: () => void): void {
     if (this.#ended !== undefined) return;
     try {
-      this.#decoder.push(bytes);
+      take();
     } catch (error) {
       const isHeard = this.#events !== undefined;
       this.#finish(error as Error);
