@@ -1,10 +1,12 @@
 import { permutation } from '../random.ts';
 import { type ArrayEncoding, type ArrayMoments, type ArraySource, packChunk, statisticsOfBlock } from './arrays.ts';
+import type { ColumnCounts } from './pack.ts';
+import { type PackTableTask, packTable } from './pack-table.ts';
 import type { Split } from './split.ts';
 import { type DataStore, viewsOf } from './store.ts';
 
 /**
- * Encoding of arrays cut into pieces that any worker can do, in any order: pure functions of their arguments, but for the
+ * Encoding of arrays, and of tables that were kept, cut into pieces that any worker can do, in any order: pure functions of their arguments, but for the
  * chunks that they fill. Here in plain TypeScript; `kernels/array-tasks.ts` does the same in SIMD, to the bit.
  */
 export type ArrayTask =
@@ -29,10 +31,11 @@ export type ArrayTask =
       readonly shuffleSeed: number | undefined;
       readonly chunkBegin: number;
       readonly chunkEnd: number;
-    };
+    }
+  | PackTableTask;
 
-/** Moments by block (`moments`), nothing (`pack`). */
-export type ArrayTaskResult = readonly (ArrayMoments | undefined)[];
+/** Moments by block (`moments`), nothing (`pack`), counts by column of the encoder (`pack-table`). */
+export type ArrayTaskResult = readonly (ArrayMoments | undefined)[] | readonly ColumnCounts[];
 
 export type PackTask = Extract<ArrayTask, { kind: 'pack' }>;
 
@@ -50,6 +53,7 @@ export function rowsOfPackedChunk(task: PackTask, chunk: number, rows: number): 
 }
 
 export function runArrayTask(task: ArrayTask): ArrayTaskResult {
+  if (task.kind === 'pack-table') return packTable(task);
   if (task.kind === 'moments')
     return Array.from({ length: task.blockEnd - task.blockBegin }, (_, i) =>
       statisticsOfBlock(task.source, task.blockBegin + i, task.split),
@@ -60,3 +64,9 @@ export function runArrayTask(task: ArrayTask): ArrayTaskResult {
   }
   return [];
 }
+
+/** All pieces in the calling thread, in plain TypeScript. */
+export const inThisThread = {
+  count: 1,
+  run: (tasks: readonly ArrayTask[]): Promise<ArrayTaskResult[]> => Promise.resolve(tasks.map(runArrayTask)),
+};

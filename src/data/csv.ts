@@ -8,7 +8,7 @@ import { verifyGzip } from './gzip.ts';
 import { lenientColumns } from './lenient.ts';
 import { quote } from './names.ts';
 import type { FileHead } from './open-file.ts';
-import { checkCasts, profile, type RawColumn, wrongValue } from './profile.ts';
+import { checkCasts, profile, profileWith, type RawColumn, wrongValue } from './profile.ts';
 import type { ReadOptions } from './read-options.ts';
 import { checkSameColumns, type SourceFiles } from './source-files.ts';
 import { kindOf, readingOf } from './sql-types.ts';
@@ -17,6 +17,7 @@ import type { ColumnKind } from './table.ts';
 /** A CSV file is read once into DuckDB's memory when it takes at most this share of what the process may use. */
 const LOAD_SHARE = 0.2;
 const GZIP_RATIO = 8;
+const NEW_LINE = 0x0a;
 
 /** The type that a column is declared with: numbers always DOUBLE, so that 1.5 may follow 20,000 whole numbers. */
 function declaredType(sniffed: string, wanted: ColumnKind | undefined): string {
@@ -118,23 +119,29 @@ export async function openCsv(duck: Duck, sources: SourceFiles, options: ReadOpt
       : `(SELECT ${lenient.list === '' ? 'c0' : lenient.list} FROM ${reading}, ignore_errors=true, columns={${declared}}))`;
   const kept = lenient === undefined ? columns.flatMap((column, i) => (column.dropped ? [] : [`c${i}`])).join(', ') : '*';
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const load = options.load ?? bytes * (gzip ? GZIP_RATIO : 1) <= options.memoryBytes * LOAD_SHARE;
+  const textBytes = bytes * (gzip ? GZIP_RATIO : 1);
+  const load = kept !== '' && (options.load ?? textBytes <= options.memoryBytes * LOAD_SHARE);
+  // Where there is no text to make a dictionary of, one reading is enough.
+  const holdable = load && strict && columns.every(({ type, dropped, plain }) => dropped || plain || kindOf(type) !== 'text');
+  const hold = holdable && valueBytes(files, columns, gzip ? textBytes : undefined) <= options.memoryBytes * LOAD_SHARE;
   try {
     // Both are waited for, so that nothing runs on when the database is closed.
-    const done = await Promise.allSettled([
+    const [verified, taken] = await Promise.allSettled([
       gzip ? verifyAll(files) : undefined,
-      load && kept !== '' ? duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`) : undefined,
+      hold ? holdRows(duck, reader, columns) : load ? duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`) : undefined,
     ]);
-    for (const each of done) if (each.status === 'rejected') throw each.reason;
+    for (const each of [verified, taken]) if (each.status === 'rejected') throw each.reason;
+    const held = hold && taken.status === 'fulfilled' ? (taken.value as Held) : undefined;
     const rejects = strict ? [] : await rejectedLines(duck, files, `${reading}, columns={${declared}}`);
-    const from = load && kept !== '' ? 'loaded' : reader;
-    const found = await profile(duck, from, columns);
+    const from = load && !hold ? 'loaded' : reader;
+    const found = held === undefined ? await profile(duck, from, columns) : profileWith(duck.api.row_count(held.result), columns);
     if (found.rows === 0)
       throw new ParagradError(
         'PARAGRAD_DATA',
         `${source} has a header line (${head.names.slice(0, 3).map(quote).join(', ')}${head.names.length > 3 ? ' …' : ''}) and no rows`,
         { place: { file: source } },
       );
+    if (held !== undefined) return { duck, source, from, rows: found.rows, columns: found.columns, held, explain };
     const late = await lateNumbers(
       duck,
       from,
@@ -160,6 +167,26 @@ export async function openCsv(duck: Duck, sources: SourceFiles, options: ReadOpt
   } catch (error) {
     throw explain(error);
   }
+}
+
+type Held = NonNullable<Relation['held']>;
+
+/** All rows, as they are scanned, in DuckDB's memory. */
+async function holdRows(duck: Duck, reader: string, columns: readonly RawColumn[]): Promise<Held> {
+  const held = columns.flatMap((column, i) => (column.dropped || column.reading.kind === 'other' ? [] : [i]));
+  const list = held.map((i) => (columns[i] as RawColumn).reading.expression);
+  return { result: await duck.run(`SELECT ${list.length === 0 ? '0' : list.join(', ')} FROM ${reader}`), columns: held };
+}
+
+/** Bytes that all values take as numbers, by the length of the first lines; `textBytes`: by the text, of which lines are not seen. */
+function valueBytes(files: readonly FileHead[], columns: readonly RawColumn[], textBytes: number | undefined): number {
+  const perRow = columns.filter(({ dropped }) => !dropped).length * Float64Array.BYTES_PER_ELEMENT;
+  const rowsOf = ({ bytes, head }: FileHead): number => {
+    let lines = 1;
+    for (let at = head.indexOf(NEW_LINE); at >= 0; at = head.indexOf(NEW_LINE, at + 1)) lines += 1;
+    return (bytes / head.length) * lines;
+  };
+  return textBytes ?? files.reduce((sum, file) => sum + rowsOf(file), 0) * perRow;
 }
 
 async function verifyAll(files: readonly FileHead[]): Promise<void> {

@@ -14,6 +14,8 @@ export interface Relation {
   /** What stands after FROM. */
   readonly from: string;
   readonly rows: number;
+  /** All rows of these columns, read already: the first scan takes them, and later ones read again. */
+  held?: { readonly result: bindings.Result; readonly columns: readonly number[] } | undefined;
   /** What is wrong in it; SQL that says whether a row is to be skipped. */
   readonly bad?: BadRows | undefined;
   readonly skip?: string | undefined;
@@ -28,6 +30,7 @@ interface Filling {
   readonly values: Values;
   /** The texts of an id column, so far. */
   readonly texts?: string[] | undefined;
+  readonly keep: boolean;
   /** Allocated when first needed; all zeros, or in use when `anyMissing`. */
   missing: Uint8Array | undefined;
   anyMissing: boolean;
@@ -95,7 +98,7 @@ async function* scanRelation(
   relation: Relation,
   wanted: readonly number[],
   dictionariesOf: (wanted: readonly number[]) => Promise<(readonly string[] | undefined)[]>,
-  { signal, ids = new Set() }: ScanOptions,
+  { signal, ids = new Set(), keep = false }: ScanOptions,
 ): AsyncGenerator<Batch> {
   const coded = wanted.filter((c) => !ids.has(c));
   const made = await dictionariesOf(coded);
@@ -110,8 +113,13 @@ async function* scanRelation(
   // Without columns the rows still count.
   const list = expressions.length === 0 ? 'CAST(0 AS DOUBLE)' : expressions.join(', ');
   const sql = `SELECT ${list} FROM ${relation.from}`;
-  const columns = wanted.map((c, i) => newFilling(dictionaries[i], ids.has(c) && relation.columns[c]?.kind === 'text'));
-  if (skip !== undefined) columns.push(newFilling(undefined, false));
+  const isId = wanted.map((c) => ids.has(c) && relation.columns[c]?.kind === 'text');
+  const kinds: FillingKind[] = wanted.map((_, i) => ({ dictionary: dictionaries[i], id: isId[i] === true }));
+  if (skip !== undefined) kinds.push({ dictionary: undefined, id: false });
+  const fresh = (done: number): Filling[] => newFillings(kinds, Math.min(INGEST_ROWS, relation.rows - done), keep);
+  let columns = fresh(0);
+  const held = takeHeld(relation, wanted, dictionaries);
+  const at = columns.map((_, i) => held?.columns[i] ?? i);
   // A stream takes its connection for itself.
   const duck = await relation.duck.connect();
   let firstRow = 0;
@@ -124,18 +132,21 @@ async function* scanRelation(
   };
   try {
     try {
-      for await (const chunk of duck.stream(sql, signal)) {
+      for await (const chunk of held === undefined ? duck.stream(sql, signal) : duck.chunks(held.result, signal)) {
         const size = duck.api.data_chunk_get_size(chunk);
         for (let done = 0; done < size; ) {
-          const rows = Math.min(size - done, INGEST_ROWS - filled);
+          // More rows than the relation has: it is counted in the end, and they have no place.
+          if (firstRow + filled >= relation.rows) throw changed(relation, `after its ${relation.rows} rows there are more`);
+          const rows = Math.min(size - done, INGEST_ROWS - filled, relation.rows - firstRow - filled);
           for (const [i, column] of columns.entries())
-            fill(duck, column, duck.api.data_chunk_get_vector(chunk, i), size, done, rows, filled);
+            fill(duck, column, duck.api.data_chunk_get_vector(chunk, at[i] as number), size, done, rows, filled);
           done += rows;
           filled += rows;
           if (filled < INGEST_ROWS) continue;
           yield batch();
           firstRow += filled;
           filled = 0;
+          if (keep) columns = fresh(firstRow);
           for (const column of columns) {
             column.anyMissing = false;
             if (column.texts !== undefined) column.texts.length = 0;
@@ -153,13 +164,42 @@ async function* scanRelation(
   }
 }
 
-function newFilling(dictionary: readonly string[] | undefined, id: boolean): Filling {
-  const texts: string[] | undefined = id ? [] : undefined;
-  const values: Values =
-    dictionary === undefined && texts === undefined
-      ? { kind: 'number', values: new Float64Array(INGEST_ROWS), missing: undefined }
-      : { kind: 'text', codes: new Int32Array(INGEST_ROWS), dictionary: texts ?? dictionary ?? [] };
-  return { values, texts, missing: undefined, anyMissing: false };
+/** The rows that were read already, once, and where in them the wanted columns are. */
+function takeHeld(
+  relation: Relation,
+  wanted: readonly number[],
+  dictionaries: readonly (readonly string[] | undefined)[],
+): { result: bindings.Result; columns: number[] } | undefined {
+  const { held, skip } = relation;
+  if (held === undefined || skip !== undefined || dictionaries.some((dictionary) => dictionary !== undefined)) return undefined;
+  const columns = wanted.map((c) => held.columns.indexOf(c));
+  if (columns.includes(-1)) return undefined;
+  relation.held = undefined;
+  return { result: held.result, columns };
+}
+
+interface FillingKind {
+  readonly dictionary: readonly string[] | undefined;
+  /** Texts of this batch alone. */
+  readonly id: boolean;
+}
+
+/** Arrays for a batch. Those that are kept are in one shared buffer, of which what is not used takes no memory. */
+function newFillings(kinds: readonly FillingKind[], rows: number, keep: boolean): Filling[] {
+  const buffer = keep ? new SharedArrayBuffer(kinds.length * rows * Float64Array.BYTES_PER_ELEMENT) : undefined;
+  return kinds.map(({ dictionary, id }, i) => {
+    const texts: string[] | undefined = id ? [] : undefined;
+    const at = i * rows * Float64Array.BYTES_PER_ELEMENT;
+    const values: Values =
+      dictionary === undefined && texts === undefined
+        ? { kind: 'number', values: buffer === undefined ? new Float64Array(rows) : new Float64Array(buffer, at, rows), missing: undefined }
+        : {
+            kind: 'text',
+            codes: buffer === undefined ? new Int32Array(rows) : new Int32Array(buffer, at, rows),
+            dictionary: texts ?? dictionary ?? [],
+          };
+    return { values, texts, keep, missing: undefined, anyMissing: false };
+  });
 }
 
 /** Copies rows [from, from + rows) of a vector into a column at `at`: the vector's memory is reused by DuckDB. */
@@ -209,16 +249,16 @@ function fill(duck: Duck, column: Filling, vector: bindings.Vector, size: number
 function finish(column: Filling, rows: number): Values {
   if (column.values.kind === 'text') return column.values;
   const { values } = column.values;
+  if (!values.subarray(0, rows).includes(Number.NaN)) return { kind: 'number', values, missing: undefined };
+  column.missing ??= new Uint8Array(column.keep ? new SharedArrayBuffer(values.length) : new ArrayBuffer(values.length));
+  if (!column.anyMissing) column.missing.fill(0);
+  column.anyMissing = true;
   for (let i = 0; i < rows; i += 1) {
-    const value = values[i] as number;
-    if (!Number.isNaN(value)) continue;
-    column.missing ??= new Uint8Array(INGEST_ROWS);
-    if (!column.anyMissing) column.missing.fill(0);
-    column.anyMissing = true;
+    if (!Number.isNaN(values[i])) continue;
     column.missing[i] = 1;
     values[i] = 0;
   }
-  return { kind: 'number', values, missing: column.anyMissing ? column.missing : undefined };
+  return { kind: 'number', values, missing: column.missing };
 }
 
 /** Runs the query of a stream that ended early to its end, for DuckDB's message. */
@@ -229,5 +269,9 @@ async function endedEarly(relation: Relation, duck: Duck, expressions: readonly 
   } catch (error) {
     return relation.explain(error);
   }
-  return dataError(relation.source, new Error(`reading ended after ${rows} of ${relation.rows} rows: did the file change meanwhile?`));
+  return changed(relation, `reading ended after ${rows} of ${relation.rows} rows`);
+}
+
+function changed({ source }: Relation, how: string): ParagradError {
+  return dataError(source, new Error(`${how}: did the file change meanwhile?`));
 }

@@ -16,8 +16,9 @@ const decoder = new TextDecoder();
 /** Memory for DuckDB itself, as a share of what this process may use: the encoded data need the rest. */
 const MEMORY_SHARE = 0.4;
 const LEAST_MEMORY = 256 * 1024 ** 2;
-/** Rows that a streaming result may run ahead; the default (1 MB) starves its threads. */
-const STREAM_BUFFER = '64MB';
+/** What a streaming result may run ahead by, as a share of DuckDB's memory; the default (1 MB) starves its threads. */
+const STREAM_SHARE = 0.1;
+const STREAM_BYTES = { least: 64e6, most: 512e6 };
 
 export interface Duck {
   readonly api: Api;
@@ -30,6 +31,8 @@ export interface Duck {
    * must count rows and, when some are lacking, run the query to its end for the message.
    */
   stream(sql: string, signal?: AbortSignal): AsyncGenerator<bindings.DataChunk>;
+  /** The chunks of a result that is complete. It can be read once. */
+  chunks(result: bindings.Result, signal?: AbortSignal): AsyncGenerator<bindings.DataChunk>;
   /** Appends data chunks to a table: `fill` is given the function that takes them. */
   append(table: string, fill: (append: (chunk: bindings.DataChunk) => void) => void): void;
   /** A second connection to the same database: a stream takes one for itself. */
@@ -60,24 +63,27 @@ export async function openDuck(memoryBytes: number = memoryLimitBytes(), threads
   set('autoinstall_known_extensions', 'false');
   set('autoload_known_extensions', 'false');
   const database = await api.open(':memory:', config);
-  return connectTo(api, database, true);
+  const ahead = Math.min(STREAM_BYTES.most, Math.max(STREAM_BYTES.least, duckMemoryBytes(memoryBytes) * STREAM_SHARE));
+  return connectTo(api, database, Math.floor(ahead), true);
 }
 
-async function connectTo(api: Api, database: bindings.Database, owner: boolean): Promise<Duck> {
+async function connectTo(api: Api, database: bindings.Database, aheadBytes: number, owner: boolean): Promise<Duck> {
   const connection = await api.connect(database);
-  await api.query(connection, `SET streaming_buffer_size = '${STREAM_BUFFER}'`);
+  await api.query(connection, `SET streaming_buffer_size = '${aheadBytes}B'`);
   let closed = false;
   const duck: Duck = {
     api,
     run: (sql) => api.query(connection, sql),
     strings: async (sql) => readStrings(api, await api.query(connection, sql)),
-    stream: (sql, signal) => streamOf(api, connection, sql, signal),
+    stream: (sql, signal) =>
+      chunksOf(api, connection, async () => api.execute_prepared_streaming(await api.prepare(connection, sql)), signal),
+    chunks: (result, signal) => chunksOf(api, connection, () => Promise.resolve(result), signal),
     append(table, fill) {
       const appender = api.appender_create(connection, null, table);
       fill((chunk) => api.append_data_chunk(appender, chunk));
       api.appender_close_sync(appender);
     },
-    connect: () => connectTo(api, database, false),
+    connect: () => connectTo(api, database, aheadBytes, false),
     close() {
       if (closed) return;
       closed = true;
@@ -88,22 +94,28 @@ async function connectTo(api: Api, database: bindings.Database, owner: boolean):
   return duck;
 }
 
-async function* streamOf(
+async function* chunksOf(
   api: Api,
   connection: bindings.Connection,
-  sql: string,
+  execute: () => Promise<bindings.Result>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<bindings.DataChunk> {
   const stop = (): void => api.interrupt(connection);
   signal?.throwIfAborted();
   signal?.addEventListener('abort', stop);
+  let next: Promise<bindings.DataChunk | null> | undefined;
   try {
-    const statement = await api.prepare(connection, sql);
-    const result = await api.execute_prepared_streaming(statement);
+    const result = await execute();
+    // The next chunk is made, by a thread of its own, while this one is worked on.
+    next = api.fetch_chunk(result);
     for (;;) {
-      const chunk = await api.fetch_chunk(result);
+      const chunk = await next;
+      next = undefined;
       signal?.throwIfAborted();
       if (chunk === null || api.data_chunk_get_size(chunk) === 0) return;
+      next = api.fetch_chunk(result);
+      // It is waited for below, or in the end; a failure is no surprise until then.
+      next.catch(() => undefined);
       yield chunk;
     }
   } catch (error) {
@@ -111,6 +123,8 @@ async function* streamOf(
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
+    // Whoever leaves early may close the connection.
+    await next?.catch(() => undefined);
   }
 }
 

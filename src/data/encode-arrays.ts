@@ -1,6 +1,6 @@
 import { rowsOfChunk } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
-import { type ArrayTask, type ArrayTaskResult, type PackTask, rowsOfPackedChunk, runArrayTask } from './array-tasks.ts';
+import { inThisThread, type PackTask, rowsOfPackedChunk } from './array-tasks.ts';
 import {
   type ArrayMoments,
   type ArraySource,
@@ -14,6 +14,7 @@ import {
 } from './arrays.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, layoutsOf } from './encoded.ts';
 import { encodedWidth } from './encoder.ts';
+import { type Packers, pieces } from './kept.ts';
 import { memoryLimitBytes } from './limits.ts';
 import { RunningTree } from './running-tree.ts';
 import { checkFraction, type Split, VALIDATION } from './split.ts';
@@ -27,17 +28,9 @@ export interface EncodeArraysOptions extends EncodeOptions {
   readonly positive?: string | undefined;
   /** 'rows' is for tables only. */
   readonly shuffle?: 'windows' | 'none' | undefined;
-  /** Who does the pieces, and how many of them at a time; default: this thread, in plain TypeScript. Results in the order of the tasks. */
-  readonly workers?: { readonly count: number; run(tasks: readonly ArrayTask[]): Promise<readonly ArrayTaskResult[]> } | undefined;
+  /** Who does the pieces; default: this thread, in plain TypeScript. */
+  readonly workers?: Packers | undefined;
 }
-
-/** Pieces per worker: the slowest worker is then waited for by a fraction of its work only. */
-const PIECES = 4;
-
-const inThisThread: NonNullable<EncodeArraysOptions['workers']> = {
-  count: 1,
-  run: (tasks) => Promise.resolve(tasks.map(runArrayTask)),
-};
 
 /**
  * Encodes arrays in memory. The same bits as a table of the same numbers, whoever does the pieces.
@@ -166,7 +159,7 @@ function sharedSource(source: ArraySource, target: TargetEncoder): ArraySource {
 async function momentsByTree(
   source: ArraySource,
   split: Split,
-  workers: NonNullable<EncodeArraysOptions['workers']>,
+  workers: Packers,
   options: EncodeArraysOptions,
 ): Promise<ArrayMoments | undefined> {
   const blocks = ingestBlocks(source);
@@ -179,16 +172,9 @@ async function momentsByTree(
   }));
   options.signal?.throwIfAborted();
   const tree = new RunningTree<ArrayMoments>(mergeArrayMoments);
-  for (const block of (await workers.run(tasks)).flat()) tree.push(block);
+  for (const block of (await workers.run(tasks)).flat() as (ArrayMoments | undefined)[]) tree.push(block);
   options.onProgress?.({ phase: 'statistics', rows: source.rows, total: source.rows });
   return tree.finish();
-}
-
-/** A task over all chunks, cut into tasks over some. */
-function pieces(task: PackTask, workers: number): PackTask[] {
-  const count = Math.min(task.chunkEnd, workers * PIECES);
-  const border = (piece: number): number => Math.floor((task.chunkEnd * piece) / count);
-  return Array.from({ length: count }, (_, piece) => ({ ...task, chunkBegin: border(piece), chunkEnd: border(piece + 1) }));
 }
 
 /** Moments of y over the training rows. */

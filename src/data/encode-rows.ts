@@ -164,7 +164,7 @@ async function* blocksOf(table: Table, packer: Packer, plan: BlockPlan): AsyncGe
       const panels = x.subarray(0, Math.ceil(count / P) * P * packer.columns);
       panels.fill(0);
       for (let i = 0; i < count; i += 1) rows[i] = first + i;
-      packer.pack(values, { rows, base, count }, panels, batch.firstRow);
+      packer.pack(values, { rows, base, count, dense: true }, panels, batch.firstRow);
       yield {
         firstRow: batch.firstRow + first,
         rows: count,

@@ -1,17 +1,21 @@
 import { type Layout, panelRows } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
+import { inThisThread } from './array-tasks.ts';
 import type { BadRows } from './bad-rows.ts';
 import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf } from './encoded.ts';
 import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './encoder.ts';
+import { keepable, type Packers, PlacedArrays, packKept } from './kept.ts';
 import { memoryLimitBytes } from './limits.ts';
-import { Packer } from './pack.ts';
+import { type PackCounts, Packer } from './pack.ts';
+import type { KeptBatch } from './pack-table.ts';
 import { placementOf } from './placement.ts';
 import { RowColumnReader } from './row-columns.ts';
 import { RunningTree } from './running-tree.ts';
-import { type ChunkSink, SetWriter, storeSink } from './scatter.ts';
+import { type BatchRows, type ChunkSink, SetWriter, storeSink } from './scatter.ts';
 import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
 import { checkFraction, SKIPPED, type Split, TRAINING, VALIDATION } from './split.ts';
 import {
+  blockStatisticsOf,
   type Chosen,
   type ColumnStatistics,
   checkMoments,
@@ -20,9 +24,8 @@ import {
   mergeMoments,
   mergeStatistics,
   momentsOf,
-  statisticsOf,
 } from './statistics.ts';
-import { allocateStore } from './store.ts';
+import { allocateStore, type DataStore } from './store.ts';
 import type { Batch, ColumnChoices, Table, Values } from './table.ts';
 import { type TableSplit, tableSplit } from './table-split.ts';
 import { chooseTarget, fillTarget, type ModelChoice, modelForTarget, type TargetEncoder, TargetProbing } from './target.ts';
@@ -35,6 +38,10 @@ export interface EncodeTableOptions extends EncodeOptions, ColumnChoices {
   readonly positive?: string | undefined;
   /** Most levels of a category; default 256. */
   readonly maxCategories?: number | undefined;
+  /** Who encodes a table that was kept in memory, its layout known; default: this thread. */
+  readonly packers?: ((layout: Layout) => Promise<Packers>) | undefined;
+  /** What the process may use: a table that is small beside it is read once. Default: what the machine and its control group allow. */
+  readonly memoryBytes?: number | undefined;
 }
 
 /** Splits the time of a scan into waiting for the source and working on its batches. */
@@ -62,6 +69,8 @@ interface FirstPass {
   readonly target: TargetEncoder;
   /** Of each batch: what each of its rows is for. */
   readonly uses: readonly Uint8Array[];
+  /** All batches, where they were kept. */
+  readonly kept: Batch[] | undefined;
   readonly rows: { all: number; withoutTarget: number; training: number; validation: number };
   /** What is wrong in the source, unless that is an error. */
   readonly bad: BadRows | undefined;
@@ -97,9 +106,10 @@ function useOf(target: Values, batch: Batch, split: TableSplit, first: number): 
 }
 
 function blockStatistics(plan: Plan, columns: readonly Values[], batch: Batch, chosen: Chosen): ColumnStatistics[] {
+  const all = blockStatisticsOf(columns, chosen);
   return plan.features.map((feature, i) => {
     const values = columns[i] as Values;
-    const statistics = statisticsOf(values, chosen);
+    const statistics = all[i] as ColumnStatistics;
     if (statistics.kind === 'number' && values.kind === 'number')
       checkMoments(statistics, plan.table.columns[feature]?.name ?? '', plan.table.source, batch.firstRow, values.values, chosen);
     return statistics;
@@ -115,8 +125,11 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
   let dictionaries: (readonly string[] | undefined)[] = plan.features.map(() => undefined);
   const { scanned, ids } = plan.tableSplit;
   const before = [plan.target, ...plan.rowColumns.scanned, ...scanned];
+  const wanted = [...before, ...plan.features];
+  const keep = keepable(table, wanted.length, options.memoryBytes ?? memoryLimitBytes());
+  const kept: Batch[] = [];
   let weighty = 0;
-  for await (const batch of plan.watch.over(table.scan([...before, ...plan.features], { signal: options.signal, ids }))) {
+  for await (const batch of plan.watch.over(table.scan(wanted, { signal: options.signal, ids, keep }))) {
     const target = batch.columns[0] as Values;
     probing.look(target, batch.rows, { source: table.source, name: options.target, firstRow: batch.firstRow });
     const use = useOf(target, batch, plan.tableSplit, 1 + plan.rowColumns.scanned.length);
@@ -127,6 +140,7 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
     tree.push(chosen.count === 0 ? undefined : blockStatistics(plan, columns, batch, chosen));
     dictionaries = columns.map((values) => (values.kind === 'text' ? values.dictionary : undefined));
     uses.push(use);
+    if (keep) kept.push(batch);
     rows.all += batch.rows;
     weighty += chosen.count;
     for (let i = 0; i < use.length; i += 1) {
@@ -141,7 +155,7 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
     log: options.logTarget,
   });
   checkTraining(weighty, rows.all, table.source);
-  return { statistics: tree.finish() ?? [], dictionaries, target, uses, rows, bad: badOf(plan) };
+  return { statistics: tree.finish() ?? [], dictionaries, target, uses, kept: keep ? kept : undefined, rows, bad: badOf(plan) };
 }
 
 /** Rows without a target that are not skipped for something else. */
@@ -179,37 +193,96 @@ function fitFeatures(plan: Plan, first: FirstPass): { encoder: Encoder; found: P
   });
 }
 
+/** Batches for the second pass: target, row columns and then the encoder's columns; kept ones, or those of a second scan. */
+async function* secondPass(plan: Plan, first: FirstPass, encoder: Encoder): AsyncGenerator<Batch> {
+  const { table, options } = plan;
+  const names = new Map(encoder.columns.map((column, i) => [column.name, i]));
+  // Constant columns are not looked at again.
+  const kept = plan.features.filter((feature) => names.has(table.columns[feature]?.name ?? ''));
+  const before = [plan.target, ...plan.rowColumns.scanned];
+  if (first.kept === undefined) {
+    yield* plan.watch.over(table.scan([...before, ...kept], { signal: options.signal }));
+    return;
+  }
+  const skipped = before.length + plan.tableSplit.scanned.length;
+  const at = [...before.keys(), ...kept.map((feature) => skipped + plan.features.indexOf(feature))];
+  for (const batch of first.kept) {
+    options.signal?.throwIfAborted();
+    yield { ...batch, columns: at.map((i) => batch.columns[i] as Values) };
+  }
+}
+
+/** Batches of the second pass with what each row has beside its features; moments of the target over the training rows. */
+class RowsOfBatches {
+  readonly #plan: Plan;
+  readonly #first: FirstPass;
+  readonly #moments = new RunningTree<Moments>(mergeMoments);
+  #done = 0;
+
+  constructor(plan: Plan, first: FirstPass) {
+    this.#plan = plan;
+    this.#first = first;
+  }
+
+  /** Batches in order, each once. */
+  next(batch: Batch): BatchRows & { readonly use: Uint8Array } {
+    const { rowColumns } = this.#plan;
+    const use = this.#first.uses[this.#done] as Uint8Array;
+    this.#done += 1;
+    const y = new Float64Array(batch.rows);
+    fillTarget(this.#first.target, batch.columns[0] as Values, batch.rows, y);
+    const { weight, offset } = rowColumns.read(batch, 1, use);
+    const chosen = choose(use, TRAINING, weight);
+    this.#moments.push(chosen.count === 0 ? undefined : momentsOf(y, undefined, chosen));
+    progress(this.#plan, 'encode', batch.firstRow + batch.rows);
+    return { firstRow: batch.firstRow, values: batch.columns.slice(1 + rowColumns.scanned.length), y, v: weight, offset, use };
+  }
+
+  get targetStatistics(): Moments {
+    return this.#moments.finish() as Moments;
+  }
+}
+
 async function encodePass(
   plan: Plan,
   first: FirstPass,
   encoder: Encoder,
   sinks: { readonly training: ChunkSink; readonly validation: ChunkSink },
-): Promise<Pick<Encoded, 'targetStatistics'> & { packer: Packer }> {
+): Promise<Pick<Encoded, 'targetStatistics'> & { counts: PackCounts }> {
   const { table, options } = plan;
   const { layout } = sinks.training;
-  const names = new Map(encoder.columns.map((column, i) => [column.name, i]));
-  // Constant columns are not read again.
-  const kept = plan.features.filter((feature) => names.has(table.columns[feature]?.name ?? ''));
   const packer = new Packer(encoder, panelRows(layout.dtype), table.source);
   const training = new SetWriter(sinks.training, placementOf(layout, options.shuffle ?? 'windows', plan.split.seed), packer);
   const validation = new SetWriter(sinks.validation, (row) => row, packer);
-  const moments = new RunningTree<Moments>(mergeMoments);
-  let done = 0;
-  const before = [plan.target, ...plan.rowColumns.scanned];
-  for await (const batch of plan.watch.over(table.scan([...before, ...kept], { signal: options.signal }))) {
-    const use = first.uses[done] as Uint8Array;
-    const y = new Float64Array(batch.rows);
-    fillTarget(first.target, batch.columns[0] as Values, batch.rows, y);
-    const { weight, offset } = plan.rowColumns.read(batch, 1, use);
-    const chosen = choose(use, TRAINING, weight);
-    moments.push(chosen.count === 0 ? undefined : momentsOf(y, undefined, chosen));
-    const rows = { firstRow: batch.firstRow, values: batch.columns.slice(before.length), y, v: weight, offset };
+  const rowsOf = new RowsOfBatches(plan, first);
+  for await (const batch of secondPass(plan, first, encoder)) {
+    const { use, ...rows } = rowsOf.next(batch);
     await training.write(rows, use, TRAINING);
     await validation.write(rows, use, VALIDATION);
-    done += 1;
-    progress(plan, 'encode', batch.firstRow + batch.rows);
   }
-  return { packer, targetStatistics: moments.finish() as Moments };
+  return { counts: packer.counts, targetStatistics: rowsOf.targetStatistics };
+}
+
+/** The second pass over kept batches, by many workers. */
+async function packPass(plan: Plan, first: FirstPass, encoder: Encoder, store: DataStore) {
+  const { options } = plan;
+  const began = performance.now();
+  const rowsOf = new RowsOfBatches(plan, first);
+  const placed = new PlacedArrays(first.uses.length, { weight: options.weight !== undefined, offset: options.offset !== undefined });
+  const batches: KeptBatch[] = [];
+  for await (const batch of secondPass(plan, first, encoder)) {
+    const { firstRow, values, y, v, offset } = rowsOf.next(batch);
+    placed.put(batches.length, y, v, offset);
+    batches.push({ firstRow, values });
+  }
+  const packers = await (options.packers?.(store.training.layout) ?? inThisThread);
+  options.signal?.throwIfAborted();
+  const rows = { y: placed.y, v: placed.v, offset: placed.offset };
+  const { seed } = plan.split;
+  const given = { batches, rows, uses: first.uses, encoder, source: plan.table.source, store, shuffle: options.shuffle ?? 'windows', seed };
+  const packed = await packKept(given, packers);
+  plan.watch.encode += performance.now() - began;
+  return { ...packed, targetStatistics: rowsOf.targetStatistics };
 }
 
 /** What the first scan of a table decides: all but the encoded values. */
@@ -223,6 +296,10 @@ export interface FittedTable {
   readonly bad?: BadRows;
   /** Whether the chunks have offsets. */
   readonly offsets: boolean;
+  /** Encodes the batches that the first scan kept into a store; undefined: they were too many. Once only. */
+  readonly packInto:
+    | ((store: DataStore) => Promise<Pick<Encoded, 'targetStatistics' | 'counts' | 'seconds' | 'trainingRows' | 'validationRows'>>)
+    | undefined;
   /** The second scan: writes all chunks. Once only. */
   encodeInto(sinks: {
     readonly training: ChunkSink;
@@ -268,31 +345,40 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     weighted: options.weight !== undefined,
     offsets: options.offset !== undefined,
     ...(first.bad === undefined ? {} : { bad: first.bad }),
+    packInto:
+      first.kept === undefined
+        ? undefined
+        : async (store) => {
+            const { counts, ...packed } = await packPass(plan, first, encoder, store);
+            return { ...packed, counts: countsOf(first, counts), seconds: secondsOf(watch) };
+          },
     async encodeInto(sinks) {
-      const { packer, targetStatistics } = await encodePass(plan, first, encoder, sinks);
-      const counts = {
-        rows: first.rows.all,
-        withoutTarget: first.rows.withoutTarget,
-        training: first.rows.training,
-        validation: first.rows.validation,
-        missingValues: packer.counts.missing,
-        unseenCategories: packer.counts.unseen,
-      };
-      return { targetStatistics, counts, seconds: { read: watch.read / 1000, encode: watch.encode / 1000 } };
+      const { counts, targetStatistics } = await encodePass(plan, first, encoder, sinks);
+      return { targetStatistics, counts: countsOf(first, counts), seconds: secondsOf(watch) };
     },
   };
 }
 
+function secondsOf({ read, encode }: Stopwatch): Encoded['seconds'] {
+  return { read: read / 1000, encode: encode / 1000 };
+}
+
+function countsOf({ rows }: FirstPass, { missing, unseen }: PackCounts): Encoded['counts'] {
+  const { all, ...others } = rows;
+  return { rows: all, ...others, missingValues: missing, unseenCategories: unseen };
+}
+
 /**
- * Encodes a table into memory, in two scans.
+ * Encodes a table into memory: in one scan where there is room to keep its values, else in two.
  *
  * @throws what `fitTable` does; PARAGRAD_MEMORY when the result would not fit
  */
 export async function encodeTable(table: Table, options: EncodeTableOptions): Promise<Encoded> {
-  const { encodeInto, layouts, offsets, ...fitted } = await fitTable(table, options);
+  const { encodeInto, packInto, layouts, offsets, ...fitted } = await fitTable(table, options);
   checkMemory(layouts, memoryLimitBytes());
   const segment = options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes };
   const store = allocateStore(layouts.training, layouts.validation, { offsets, ...segment });
+  if (packInto !== undefined) return { ...fitted, ...(await packInto(store)), store };
   const sinks = { training: storeSink(store, store.training), validation: storeSink(store, store.validation) };
   const written = await encodeInto(sinks);
   return { ...fitted, ...written, store, trainingRows: sinks.training.sourceRows, validationRows: sinks.validation.sourceRows };

@@ -28,9 +28,14 @@ class Dictionary {
     return this.#table;
   }
 
-  recode({ codes, dictionary }: TextValues, rows: number): TextValues {
+  recode({ codes, dictionary }: TextValues, rows: number, keep: boolean): TextValues {
     const table = this.#of(dictionary);
-    const recoded = codes.subarray(0, rows).map((code) => (code < 0 ? -1 : (table[code] as number)));
+    const bytes = rows * Int32Array.BYTES_PER_ELEMENT;
+    const recoded = new Int32Array(keep ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+    for (let i = 0; i < rows; i += 1) {
+      const code = codes[i] as number;
+      recoded[i] = code < 0 ? -1 : (table[code] as number);
+    }
     return { kind: 'text', codes: recoded, dictionary: this.#texts };
   }
 }
@@ -74,7 +79,7 @@ async function* scanBoth(
     firstRow,
     columns: batch.columns.map((values, i): Values => {
       const dictionary = dictionaries[i];
-      return dictionary === undefined || values.kind !== 'text' ? values : dictionary.recode(values, batch.rows);
+      return dictionary === undefined || values.kind !== 'text' ? values : dictionary.recode(values, batch.rows, options.keep ?? false);
     }),
   });
   const theirs = columns.map((column) => indexOf(training, validation, indexes, column));

@@ -1,4 +1,5 @@
 import { type CategoryEncoder, type ColumnEncoder, codeColumns, type Encoder, encodedWidth, widthOf } from './encoder.ts';
+import { DensePacker } from './pack-dense.ts';
 import { notFinite, tooLarge } from './statistics.ts';
 import type { TextValues, Values } from './table.ts';
 
@@ -11,6 +12,8 @@ export interface Destination {
   /** Index in x of each row's column 0: (panel · columns) · P + lane. */
   readonly base: Int32Array;
   readonly count: number;
+  /** The rows go to positions 0 … count − 1 in this order: whole panels are then written one after the other. */
+  readonly dense?: boolean;
 }
 
 export interface PackCounts {
@@ -40,6 +43,7 @@ export class Packer {
   readonly columnCounts: readonly ColumnCounts[];
   readonly #lanes: number;
   readonly #source: string;
+  readonly #dense: DensePacker;
   readonly #tables = new Map<CategoryEncoder, { dictionary: readonly string[]; table: Int32Array }>();
 
   /** `lanes`: rows of a panel. `source`: for messages. */
@@ -49,6 +53,7 @@ export class Packer {
     this.columnCounts = encoder.columns.map(() => ({ missing: 0, unseen: 0, examples: [] }));
     this.#lanes = lanes;
     this.#source = source;
+    this.#dense = new DensePacker(lanes, this.columns * lanes);
   }
 
   /** Of all columns together, until now. */
@@ -65,6 +70,7 @@ export class Packer {
    */
   pack(values: readonly (Values | undefined)[], to: Destination, x: Panels, firstRow: number): void {
     let at = 0;
+    if (to.dense === true) this.#dense.begin(to);
     for (const [i, column] of this.encoder.columns.entries()) {
       this.#packColumn(i, values[i], to, x, at * this.#lanes, firstRow);
       at += widthOf(column);
@@ -87,7 +93,9 @@ export class Packer {
       const { mean, scale } = column.kind === 'boolean' ? { mean: 0, scale: 1 } : column;
       const check =
         missing === undefined
-          ? packNumbers(values.values, to, x, at, mean, scale)
+          ? to.dense === true
+            ? this.#dense.pack(values.values, x, at, mean, scale)
+            : packNumbers(values.values, to, x, at, mean, scale)
           : packPresent(values.values, missing, to, x, at, mean, scale);
       if (check !== 0) throw this.#wrong(column, values.values, to, firstRow);
     }

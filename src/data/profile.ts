@@ -26,13 +26,25 @@ export async function profile(duck: Duck, from: string, columns: readonly RawCol
   const counts = text.flatMap(({ reading: { expression } }) => [`count(${expression})`, `count(DISTINCT ${expression})`]);
   const list = ['count(*)', ...counts].map((count) => `CAST(${count} AS VARCHAR)`).join(', ');
   const numbers = ((await duck.strings(`SELECT ${list} FROM ${from}`))[0] as string[]).map(Number);
+  const known = new Map(
+    text.map((column, at) => [column, { present: numbers[at * 2 + 1] as number, distinct: numbers[at * 2 + 2] as number }]),
+  );
+  return profileWith(numbers[0] as number, columns, known);
+}
+
+/** What `profile` gives where the rows, and what is to be known of texts, are known. */
+export function profileWith(
+  rows: number,
+  columns: readonly RawColumn[],
+  texts: ReadonlyMap<RawColumn, NonNullable<TableColumn['text']>> = new Map(),
+): Profile {
   return {
-    rows: numbers[0] as number,
+    rows,
     columns: columns.map((column) => {
       const { name, type, reading } = column;
       const base = { name, kind: reading.kind, sourceType: type, expression: reading.expression };
-      const at = text.indexOf(column);
-      return at < 0 ? base : { ...base, text: { present: numbers[at * 2 + 1] as number, distinct: numbers[at * 2 + 2] as number } };
+      const text = texts.get(column);
+      return text === undefined ? base : { ...base, text };
     }),
   };
 }

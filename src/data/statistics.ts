@@ -106,6 +106,78 @@ export function momentsOf(values: Float64Array, missing: Uint8Array | undefined,
   return { kind: 'number', weight, mean, m2, min, max, missing: lacking };
 }
 
+/** Columns whose moments are taken side by side: each is a chain of additions that waits for itself. */
+const SIDE_BY_SIDE = 4;
+
+/** `momentsOf` of four columns without missing values: the same operations on each, so the same bits. */
+function fourMoments(columns: readonly Float64Array[], chosen: Chosen): Moments[] {
+  const [a, b, c, d] = columns as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const { rows, count, v, before, share } = chosen;
+  let [meanA, meanB, meanC, meanD] = [0, 0, 0, 0];
+  let [m2A, m2B, m2C, m2D] = [0, 0, 0, 0];
+  for (let i = 0; i < count; i += 1) {
+    const row = rows[i] as number;
+    const part = share[i] as number;
+    const n = before[i] as number;
+    const deltaA = (a[row] as number) - meanA;
+    const deltaB = (b[row] as number) - meanB;
+    const deltaC = (c[row] as number) - meanC;
+    const deltaD = (d[row] as number) - meanD;
+    const rA = deltaA * part;
+    const rB = deltaB * part;
+    const rC = deltaC * part;
+    const rD = deltaD * part;
+    meanA += rA;
+    meanB += rB;
+    meanC += rC;
+    meanD += rD;
+    m2A += n * (deltaA * rA);
+    m2B += n * (deltaB * rB);
+    m2C += n * (deltaC * rC);
+    m2D += n * (deltaD * rD);
+  }
+  const weight = count === 0 ? 0 : (before[count - 1] as number) + (v[count - 1] as number);
+  return [
+    [meanA, m2A],
+    [meanB, m2B],
+    [meanC, m2C],
+    [meanD, m2D],
+  ].map(([mean, m2], k) => ({
+    kind: 'number',
+    weight,
+    mean: mean as number,
+    m2: m2 as number,
+    ...rangeOf(columns[k] as Float64Array, chosen),
+    missing: 0,
+  }));
+}
+
+function rangeOf(values: Float64Array, { rows, count }: Chosen): { min: number; max: number } {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i += 1) {
+    const x = values[rows[i] as number] as number;
+    if (x < min) min = x;
+    if (x > max) max = x;
+  }
+  return { min, max };
+}
+
+/** Statistics of columns over the chosen rows of a block: `statisticsOf` each. */
+export function blockStatisticsOf(columns: readonly Values[], chosen: Chosen): ColumnStatistics[] {
+  const result: (ColumnStatistics | undefined)[] = columns.map(() => undefined);
+  const whole = columns.flatMap((column, i) => (column.kind === 'number' && column.missing === undefined ? [i] : []));
+  for (let first = 0; first + SIDE_BY_SIDE <= whole.length; first += SIDE_BY_SIDE) {
+    const four = whole.slice(first, first + SIDE_BY_SIDE);
+    const moments = fourMoments(
+      four.map((i) => (columns[i] as Extract<Values, { kind: 'number' }>).values),
+      chosen,
+    );
+    for (const [k, i] of four.entries()) result[i] = moments[k];
+  }
+  return columns.map((column, i) => result[i] ?? statisticsOf(column, chosen));
+}
+
 function countsOf(codes: Int32Array, size: number, chosen: Chosen): Counts {
   const { rows, count, v } = chosen;
   const counts = new Float64Array(size);

@@ -39,7 +39,7 @@ export interface TextValues {
 
 export type Values = NumberValues | TextValues;
 
-/** A run of rows, column by column. Its arrays are reused: they hold until the next batch is asked for. */
+/** A run of rows, column by column. Its arrays are reused, unless they are to be kept: they hold until the next batch is asked for. */
 export interface Batch {
   /** Row number of the first row: position in the source, from 0. */
   readonly firstRow: number;
@@ -57,6 +57,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Text columns whose dictionary holds for one batch only: ids, of which there may be as many as rows. */
   readonly ids?: ReadonlySet<number> | undefined;
+  /** The arrays of a batch are the caller's, and in shared memory: they are not used again. */
+  readonly keep?: boolean | undefined;
 }
 
 export interface Table {

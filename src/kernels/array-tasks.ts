@@ -29,6 +29,7 @@ function workplaceOf(memory: WebAssembly.Memory): Workplace {
 
 /** `runArrayTask` in SIMD: the same bits. */
 export function runArrayTaskFast(task: ArrayTask): ArrayTaskResult {
+  if (task.kind === 'pack-table') return runArrayTask(task);
   const bytes = task.source.x.BYTES_PER_ELEMENT;
   // A block of rows must fit beside everything else in one memory; wider rows are rare enough for plain TypeScript.
   if (INGEST_ROWS * task.source.columns * bytes > 2 ** 30) return runArrayTask(task);

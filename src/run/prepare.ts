@@ -112,7 +112,9 @@ async function writeTable(source: TableSource, options: ResolvedOptions, setting
   const opened = (performance.now() - began) / 1000;
   try {
     checkBudget(table.columns.length, memoryBytes);
-    const { encodeInto, layouts, offsets, ...fitted } = await fitTable(table, encoding);
+    // Beside what DuckDB may have, and the shards that are open.
+    const forRows = memoryBytes === undefined ? undefined : memoryBytes / 4;
+    const { encodeInto, packInto: _packInto, layouts, offsets, ...fitted } = await fitTable(table, { ...encoding, memoryBytes: forRows });
     const { seconds, ...written } = await encodeInto(start(layouts, { weight: fitted.weighted, offset: offsets }));
     return { facts: { ...fitted, ...written }, layouts, offsets, seconds: { ...seconds, read: opened + seconds.read } };
   } finally {

@@ -4,15 +4,16 @@ import { balanceClasses } from '../data/class-weights.ts';
 import { loadDataset } from '../data/dataset/load.ts';
 import type { Dataset } from '../data/dataset/read.ts';
 import { type EncodeTableOptions, encodeTable } from '../data/encode.ts';
-import { type EncodeArraysOptions, encodeArrays } from '../data/encode-arrays.ts';
+import { encodeArrays } from '../data/encode-arrays.ts';
 import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';
+import type { Packers } from '../data/kept.ts';
 import { openTable } from '../data/open-table.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
 import type { RowColumns } from '../data/table.ts';
 import type { EngineOptions, Session } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
-import { layoutOf } from '../partition/layout.ts';
+import { type Layout, layoutOf } from '../partition/layout.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { checkOptions, checkSource } from './check-options.ts';
 import { CheckpointWriter } from './checkpoints.ts';
@@ -145,7 +146,10 @@ async function encodeSource(
   emit: (event: RunEvent) => void,
 ): Promise<Encoded> {
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
-  if (isTableSource(source)) return encodeFile(source, tableOptions(options, { signal, onProgress }));
+  if (isTableSource(source)) {
+    const packers = (layout: Layout): Promise<Packers> => packersFor(planOf(layout, options), crew);
+    return encodeFile(source, { ...tableOptions(options, { signal, onProgress }), packers });
+  }
   if ('manifest' in source) return loadDataset(source, { signal, onProgress });
   return encodeArrays(source, { ...encodingOf(options), signal, onProgress, workers: await packersOf(source, options, crew) });
 }
@@ -207,13 +211,17 @@ async function folderOf({ out, force }: ResolvedOptions, resume: Checkpoint | un
  * Who encodes arrays: the threads that will train, where the matrix lies in shared memory (any other would be copied to each of
  * them); else this thread.
  */
-async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Crew): Promise<NonNullable<EncodeArraysOptions['workers']>> {
+async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Crew): Promise<Packers> {
   const validation = Math.round(source.rows * options.validationFraction);
   const { dtype, chunkRows, blockColumns } = options;
   const layout = layoutOf({ dtype, rows: source.rows - validation, columns: source.columns, chunkRows, blockColumns });
-  const plan = planOf(layout, options);
-  const shared = source.x.buffer instanceof SharedArrayBuffer;
-  const session = await crew.open(shared ? plan.engine : 'inline', shared ? plan.partition.workers : 1);
+  return packersFor(source.x.buffer instanceof SharedArrayBuffer ? planOf(layout, options) : undefined, crew);
+}
+
+/** The workers of a plan, where they are threads: only these share memory. */
+async function packersFor(plan: Plan | undefined, crew: Crew): Promise<Packers> {
+  const threads = plan?.engine === 'threads';
+  const session = await crew.open(threads ? 'threads' : 'inline', threads ? plan.partition.workers : 1);
   return { count: session.workers, run: (tasks) => session.run(tasks) };
 }
 
