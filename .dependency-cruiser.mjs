@@ -25,8 +25,21 @@ const SHARED_FILES = {
   data: ['store', 'scratch', 'table', 'arrays', 'array-tasks', 'split'],
   kernels: ['kernels', 'losses'],
   models: ['model', 'metrics'],
-  update: ['pass', 'optimizer', 'objective', 'vectors', 'registry', 'index'],
-  communicate: ['collective', 'channel', 'failures'],
+  update: [
+    'pass',
+    'optimizer',
+    'objective',
+    'vectors',
+    'registry',
+    'index',
+    'stop',
+    'metric',
+    'metric-keeper',
+    'batch/rules',
+    'batch/precondition',
+    'batch/schedule',
+  ],
+  communicate: ['collective', 'channel', 'failures', 'inbox'],
 };
 
 /** Modules of Node.js, and the only folders that may use them. Folders that are in no line are free of Node.js. */

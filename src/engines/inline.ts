@@ -1,9 +1,11 @@
+import type { Channel } from '../communicate/channel.ts';
 import { CONTROL, type Collective, type ControlWord } from '../communicate/collective.ts';
+import { createLoopbackChannels } from '../communicate/loopback/channel.ts';
 import { createLoopbackCollectives } from '../communicate/loopback/collectives.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import { runArrayTaskFast } from '../kernels/array-tasks.ts';
 import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
-import { mapReduce } from '../strategies/map-reduce.ts';
+import { ranksOf, sharedBytes, strategyOf } from '../strategies/registry.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
 import { kernelsFor } from './kernels.ts';
 import { StepBatcher } from './step-batcher.ts';
@@ -31,8 +33,16 @@ async function run(tasks: readonly ArrayTask[]): Promise<ArrayTaskResult[]> {
 
 async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {
   const { workers, grid } = job.partition;
-  const worlds = createLoopbackCollectives(workers);
+  const ranks = ranksOf(job);
+  const worlds = createLoopbackCollectives(ranks);
   const rows = Array.from({ length: grid.rows }, () => createLoopbackCollectives(grid.columns));
+  const alone = worlds.slice(workers).map(() => createLoopbackCollectives(1));
+  const rowOf = (rank: number): Collective => {
+    const group = rank < workers ? (rows[Math.floor(rank / grid.columns)] as Collective[]) : (alone[rank - workers] as Collective[]);
+    return group[rank < workers ? rank % grid.columns : 0] as Collective;
+  };
+  const sharedWeights = new SharedArrayBuffer(sharedBytes(job));
+  const openChannels = channelsOf(ranks);
   const batcher = new StepBatcher(hooks.onSteps);
   const kernels = kernelsFor(job.kernels, job.store.training.layout.dtype);
   const pause = turns();
@@ -43,10 +53,12 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
   try {
     const outcomes = await Promise.all(
       worlds.map((world, rank) =>
-        mapReduce.run(job, {
+        strategyOf(job).run(job, {
           rank,
           world,
-          row: (rows[Math.floor(rank / grid.columns)] as Collective[])[rank % grid.columns] as Collective,
+          row: rowOf(rank),
+          openChannels: () => openChannels(rank),
+          sharedWeights,
           kernels,
           now: () => performance.now(),
           decide: rank === 0 ? decide : () => CONTROL.go,
@@ -59,6 +71,18 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
     return outcomes[0] as TrainingOutcome;
   } finally {
     batcher.flush();
-    await Promise.all([...worlds, ...rows.flat()].map((collective) => collective.close()));
+    await Promise.all([...worlds, ...rows.flat(), ...alone.flat()].map((collective) => collective.close()));
   }
+}
+
+/** Channels between all ranks, as often as all ranks ask for them. */
+function channelsOf(ranks: number): (rank: number) => Promise<readonly (Channel | undefined)[]> {
+  const meshes: (readonly (Channel | undefined)[])[][] = [];
+  const calls = new Int32Array(ranks);
+  return async (rank) => {
+    const call = calls[rank] as number;
+    calls[rank] = call + 1;
+    meshes[call] ??= createLoopbackChannels(ranks);
+    return (meshes[call] as (readonly (Channel | undefined)[])[])[rank] as readonly (Channel | undefined)[];
+  };
 }

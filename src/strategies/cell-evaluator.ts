@@ -322,6 +322,8 @@ function clear(scratch: Scratch, address: number, length: number): number {
 export function chunksOf(store: DataStore, set: StoredSet, share: Share, partition: Partition): { begin: number; end: number } {
   if (set === store.training) return { begin: share.chunkBegin, end: share.chunkEnd };
   const { rows, columns } = partition.grid;
+  // A rank behind the workers (a server) owns nothing.
+  if (share.rank >= partition.workers) return { begin: set.layout.chunks, end: set.layout.chunks };
   const row = Math.floor(share.rank / columns);
   return { begin: Math.floor((set.layout.chunks * row) / rows), end: Math.floor((set.layout.chunks * (row + 1)) / rows) };
 }

@@ -41,7 +41,7 @@ export async function explainFirstStep(
 ): Promise<FirstStep> {
   const { layout } = problem;
   // Row scalars of a gradient at one vector: loss, and the intercept of every output.
-  const outputs = problem.classes?.length ?? 1;
+  const outputs = problem.classes ?? 1;
   const scalars = 1 + outputs;
   const [sum] = await evaluator.evaluate({ kind: 'gradient', at: [problem.start] });
   const share = job.partition.shares[host.rank] as TrainingJob['partition']['shares'][number];

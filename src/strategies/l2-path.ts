@@ -36,7 +36,7 @@ export async function l2Path(job: TrainingJob, evaluator: Evaluator, base: Probl
       place: { option: '--l2' },
     });
   const runs = l2Values(base).map((l2) => begin({ ...base, l2 }));
-  const width = groupSize(base.layout.columns, base.classes?.length ?? 1);
+  const width = groupSize(base.layout.columns, base.classes ?? 1);
   for (let first = 0; first < runs.length; first += width) await advance(runs.slice(first, first + width), evaluator, decide);
   const outcomes = runs.map(({ optimizer, state, ended }) => optimizer.outcome(state, ended ?? 'aborted'));
   const losses = await validationLosses(outcomes, width, evaluator);

@@ -30,8 +30,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     kernels: host.kernels,
     world: host.world,
     row: host.row,
-    onParts: (pass, parts) => recorder.see(pass, parts),
     seed: job.seed,
+    onParts: (pass, parts) => recorder.see(pass, parts),
     ...(host.pause === undefined ? {} : { pause: host.pause }),
   });
   const { problem: base, notes, fingerprint } = await problemOf(job, evaluator);
@@ -47,15 +47,15 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     checkpointed = host.now();
     if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps, path });
   };
-  const { state, reason, watch } = await loop(optimizer, problem, evaluator, {
-    maxPasses: job.maxPasses,
   const onState = (state: unknown, watch: ValidationWatch | undefined): void => {
     const length = steps.length;
     host.onState?.(() => ({ optimizer: optimizer.name, state, fingerprint, watch, steps: steps.slice(0, length), path }));
   };
+  const { state, reason, watch } = await loop(optimizer, problem, evaluator, {
+    maxPasses: job.maxPasses,
     decide: host.decide,
-    resume: job.resume,
     pause: host.pause,
+    resume: job.resume,
     patience: job.earlyStopping,
     validationLoss: (vector) => validationLoss(job, evaluator, vector),
     onStep: (progress, now, watched) => {
@@ -64,10 +64,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
       host.onStep(step);
       if (host.now() - checkpointed >= (job.checkpointEveryMs ?? Number.POSITIVE_INFINITY)) checkpoint(now, watched);
     },
+    onState,
   });
   if (reason === 'aborted' || reason === 'time limit' || reason === 'max passes') checkpoint(state, watch);
   const outcome = watch?.outcome ?? optimizer.outcome(state, reason);
-    onState,
   const { weights } = outcome.vector;
   const penalty = 0.5 * problem.l2 * dotWeights(problem.layout, weights, weights);
   const progress = optimizer.progress(state);
@@ -91,10 +91,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   };
 }
 
-interface LoopOptions<State> {
 /** Batches without a wait after which the event loop may have a turn. */
 const TURN_BATCHES = 16;
 
+interface LoopOptions<State> {
   readonly maxPasses: number;
   readonly decide: RankHost['decide'];
   readonly resume: Checkpoint | undefined;
@@ -102,11 +102,11 @@ const TURN_BATCHES = 16;
   readonly patience: number | undefined;
   readonly validationLoss: (vector: Vector) => Promise<number>;
   readonly onStep: (progress: Progress, state: State, watch: ValidationWatch | undefined) => void;
-}
   /** Lets an engine in the user's own thread give way to the event loop. */
   readonly pause?: RankHost['pause'];
   /** After every pass. */
   readonly onState?: (state: State, watch: ValidationWatch | undefined) => void;
+}
 
 /**
  * The synchronous loop, written once: who answers the passes (resident ranks, or jobs of an engine) is the evaluator's
@@ -121,8 +121,8 @@ export async function loop<State>(
   let state = options.resume === undefined ? optimizer.init(problem) : (options.resume.state as State);
   let watch = options.resume?.watch;
   let iteration = options.resume === undefined ? -1 : optimizer.progress(state).iteration;
-  for (;;) {
   let batches = 0;
+  for (;;) {
     const next = optimizer.next(state);
     if (next.kind === 'done') return { state, reason: next.reason, watch };
     const sampled = next.pass.kind === 'gram' || next.pass.kind === 'totals';
@@ -135,7 +135,6 @@ export async function loop<State>(
     batches = now === undefined ? 0 : batches + 1;
     if (batches % TURN_BATCHES === TURN_BATCHES - 1) await options.pause?.();
     const control = evaluator.lastControl;
-    state = optimizer.absorb(state, { kind: next.pass.kind, sums } as Parameters<typeof optimizer.absorb>[1]);
     const progress = optimizer.progress(state);
     if (progress.iteration !== iteration) {
       if (options.patience !== undefined) {
@@ -145,23 +144,23 @@ export async function loop<State>(
       options.onStep(progress, state, watch);
     }
     iteration = progress.iteration;
+    options.onState?.(state, watch);
     if (control === CONTROL.timeLimit) return { state, reason: 'time limit', watch };
     if (control === CONTROL.abort) return { state, reason: 'aborted', watch };
   }
 }
 
-/** The watch after one more update. */
 async function answered(evaluator: Evaluator, pass: Pass, control: ControlWord): Promise<Sums> {
   return { kind: pass.kind, sums: await evaluator.evaluate(pass, control) } as Sums;
 }
 
+/** The watch after one more update. */
 async function watched(
   before: ValidationWatch | undefined,
   outcome: Outcome,
   validationLoss: (vector: Vector) => Promise<number>,
 ): Promise<ValidationWatch> {
   const loss = await validationLoss(outcome.vector);
-    options.onState?.(state, watch);
   if (before === undefined || loss < before.loss) return { loss, since: 0, outcome };
   return { ...before, since: before.since + 1 };
 }

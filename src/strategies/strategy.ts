@@ -1,6 +1,8 @@
 import type { Channel } from '../communicate/channel.ts';
 import type { Collective, ControlWord } from '../communicate/collective.ts';
 import type { Kernels } from '../kernels/kernels.ts';
+import type { Activity } from '../monitor/costs.ts';
+import type { StrategyName } from './choice.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
 
 /** What an engine gives to a rank that it hosts. */
@@ -28,6 +30,12 @@ export interface RankHost {
    * memory. All ranks call it, as often. Who opened them closes them.
    */
   readonly openChannels?: () => Promise<readonly (Channel | undefined)[]>;
+  /** The rank begins to do something else, after `steps` steps of its own: faults on purpose happen here. */
+  readonly onActivity?: (activity: Activity, steps: number) => void;
+  /** A state from which a group that lost a member can go on, however the loss came: not read by the user. */
+  readonly keep?: (checkpoint: Checkpoint) => void;
+  /** Memory that all ranks share, zero at first; undefined where they cannot. */
+  readonly sharedWeights?: SharedArrayBuffer | undefined;
   readonly pause?: () => Promise<void> | undefined;
 }
 
@@ -35,6 +43,15 @@ export interface RankHost {
  * Who waits for whom: what every rank of a run does. `run` returns the same weights on every rank.
  */
 export interface Strategy {
-  readonly name: 'map-reduce';
+  readonly name: StrategyName;
   run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome>;
+  /** Ranks send each other messages (`openChannels`). */
+  readonly channels?: boolean;
+  /** Ranks need memory in common (`sharedWeights`). */
+  readonly shares?: boolean;
+  /**
+   * A group that lost a member goes on from what its ranks `keep`: the newest of each. Undefined: the engine decides whether the
+   * loss of a worker ends the run.
+   */
+  merge?(kept: Checkpoint | undefined, newer: Checkpoint): Checkpoint;
 }

@@ -1,0 +1,185 @@
+import { ParagradError } from '../errors.ts';
+import type { KernelLoss } from '../kernels/kernels.ts';
+import { modelOf } from '../models/model.ts';
+import type { Partition, Share } from '../partition/plan.ts';
+import { choosePrecondition, type Preconditioner, preconditionerOf } from '../update/batch/precondition.ts';
+import { RULES, type RuleName, type UpdateRule } from '../update/batch/rules.ts';
+import { factorAt } from '../update/batch/schedule.ts';
+import { applyInverse, type Metric } from '../update/metric.ts';
+import { MetricKeeper, NO_METRIC } from '../update/metric-keeper.ts';
+import { nullLossOf, type Point, pointOf, startingPoints } from '../update/objective.ts';
+import type { Problem } from '../update/optimizer.ts';
+import type { GramSums, Vector } from '../update/pass.ts';
+import { requireFinite } from '../update/stop.ts';
+import { norm } from '../update/vectors.ts';
+import { CellEvaluator } from './cell-evaluator.ts';
+import type { StrategyChoice } from './choice.ts';
+import type { TrainingJob } from './job.ts';
+import { problemOf } from './problem.ts';
+import type { RankHost } from './strategy.ts';
+
+/**
+ * What strategies of mini-batches know before their first step, on every rank alike, from passes over all rows: the problem, the
+ * metric of a sample at the start, and from it a preconditioner and a rate.
+ */
+export interface BatchSetup {
+  readonly evaluator: CellEvaluator;
+  readonly problem: Problem;
+  readonly notes: readonly string[];
+  readonly fingerprint: Float64Array;
+  readonly start: Point;
+  readonly nullLoss: number;
+  readonly metric: Metric;
+  readonly rule: UpdateRule;
+  readonly optimizer: string;
+  readonly preconditioner: Preconditioner;
+  /** Learning rate of a step without schedule. */
+  readonly rate: number;
+  readonly epochs: number;
+  /** Part of the rate at a step (from 0), where so many make an epoch. */
+  readonly factorAt: (step: number, stepsPerEpoch: number) => number;
+}
+
+export interface SetupOptions {
+  /** Rows whose gradients are applied together. */
+  readonly batchRows: number;
+  /** Updates that usually come between the pull of weights and the application of a gradient. */
+  readonly delay: number;
+}
+
+/** Epochs of a run whose end nobody judges on the way. */
+export const DEFAULT_EPOCHS = 10;
+const DEFAULT_MOMENTUM = 0.9;
+/** Of adaptive rules: part of the root mean square of what the coordinates have to go, at the start. */
+const ADAPTIVE_RATE = 0.1;
+
+/** The choice of a job whose strategy works on mini-batches. */
+export function choiceOf(job: TrainingJob): StrategyChoice {
+  if (job.strategy === undefined) throw new ParagradError('PARAGRAD_INTERNAL', 'internal error: a job without a strategy');
+  return job.strategy;
+}
+
+/** @throws PARAGRAD_OPTION for a model of several outputs */
+export function kernelLossOf({ model, strategy }: TrainingJob): KernelLoss {
+  const { loss } = modelOf(model);
+  if (loss !== 'softmax') return loss;
+  throw new ParagradError(
+    'PARAGRAD_OPTION',
+    `--strategy ${strategy?.name} trains one output, and ${model} has several: use --strategy map-reduce`,
+    { place: { option: '--strategy' } },
+  );
+}
+
+/** Ranks without a share own nothing: servers. */
+function withoutShares(partition: Partition, ranks: number, chunks: number, blocks: number): Partition {
+  const more = Array.from({ length: Math.max(0, ranks - partition.workers) }, (_, i): Share => {
+    return { rank: partition.workers + i, chunkBegin: chunks, chunkEnd: chunks, blockBegin: 0, blockEnd: blocks };
+  });
+  return { ...partition, shares: [...partition.shares, ...more] };
+}
+
+export async function setUp(job: TrainingJob, host: RankHost, options: SetupOptions): Promise<BatchSetup> {
+  const { layout } = job.store.training;
+  const loss = kernelLossOf(job);
+  const evaluator = new CellEvaluator({
+    store: job.store,
+    partition: withoutShares(job.partition, host.world.size, layout.chunks, layout.blocks),
+    rank: host.rank,
+    loss,
+    kernels: host.kernels,
+    world: host.world,
+    row: host.row,
+    seed: job.seed,
+    ...(host.pause === undefined ? {} : { pause: host.pause }),
+  });
+  const { problem, notes, fingerprint } = await problemOf(job, evaluator);
+  const sums = await evaluator.evaluate({ kind: 'gradient', at: startingPoints(problem) });
+  const start = pointOf(problem, problem.start, sums[0]);
+  requireFinite(problem, start);
+  const { metric, gram, columns } = await metricAt(evaluator, problem, start.vector);
+  const { rule, momentum, name } = ruleOf(job);
+  const { precondition = 'auto', learningRate, schedule, warmup = 0, epochs = DEFAULT_EPOCHS } = job.optimizerOptions;
+  const kind = precondition === 'auto' ? choosePrecondition(problem, options.batchRows, rule.adaptive) : precondition;
+  const preconditioner = preconditionerOf(kind, problem, gram, columns, options.batchRows);
+  const automatic = rule.adaptive
+    ? (ADAPTIVE_RATE * norm(layout, applyInverse(problem, metric, start.gradient))) / Math.sqrt(layout.columns + 1) || 1
+    : (1 - momentum) * preconditioner.rate;
+  const shape = schedule ?? (learningRate === 'auto' ? 'auto' : 'constant');
+  // Nobody judges epochs here, so that `auto` must bring the noise down by itself.
+  const schedules = { schedule: shape === 'auto' ? ('cosine' as const) : shape, warmup, epochs };
+  return {
+    evaluator,
+    problem,
+    notes,
+    fingerprint,
+    start,
+    nullLoss: nullLossOf(problem, start, sums),
+    metric,
+    rule,
+    optimizer: name,
+    preconditioner,
+    rate: learningRate === 'auto' ? automatic / (1 + options.delay) : learningRate,
+    epochs,
+    factorAt: (step, stepsPerEpoch) =>
+      schedules.schedule === 'constant' && warmup === 0 ? 1 : factorAt(schedules, step, Math.max(1, stepsPerEpoch)),
+  };
+}
+
+/** M at a vector, and the sums that it was made of. */
+export async function metricAt(
+  evaluator: CellEvaluator,
+  problem: Problem,
+  at: Vector,
+): Promise<{ metric: Metric; gram: GramSums | undefined; columns: Uint32Array | undefined }> {
+  const keeper = new MetricKeeper();
+  let state = keeper.request(problem, NO_METRIC, at, 1);
+  let gram: GramSums | undefined;
+  for (let pass = keeper.pass(problem, state); pass !== undefined; pass = keeper.pass(problem, state)) {
+    if (pass.kind === 'gram') {
+      gram = await evaluator.evaluate(pass);
+      state = keeper.absorb(problem, state, { kind: 'gram', sums: gram });
+    } else if (pass.kind === 'totals') state = keeper.absorb(problem, state, { kind: 'totals', sums: await evaluator.evaluate(pass) });
+  }
+  return {
+    metric: keeper.metric(problem, state),
+    gram: state.record?.usable === true ? gram : undefined,
+    columns: keeper.columnsOf(problem),
+  };
+}
+
+/** @throws PARAGRAD_OPTION for an optimizer that is none of mini-batches */
+function ruleOf({ optimizer, optimizerOptions, strategy }: TrainingJob): { rule: UpdateRule; momentum: number; name: string } {
+  const { momentum } = optimizerOptions;
+  if (optimizer === 'momentum' || optimizer === 'nesterov') {
+    const kept = momentum ?? DEFAULT_MOMENTUM;
+    return { rule: RULES.sgd({ momentum: kept, nesterov: optimizer === 'nesterov' }), momentum: kept, name: optimizer };
+  }
+  if (optimizer === 'auto' || optimizer === 'gradient-descent' || optimizer === 'sgd')
+    return { rule: RULES.sgd({ momentum: momentum ?? 0 }), momentum: momentum ?? 0, name: 'sgd' };
+  if (Object.hasOwn(RULES, optimizer)) return { rule: RULES[optimizer as RuleName](), momentum: 0, name: optimizer };
+  throw new ParagradError(
+    'PARAGRAD_OPTION',
+    `--strategy ${strategy?.name} takes a step for every mini-batch, and --optimizer ${optimizer} does not: use ${['auto', 'momentum', 'nesterov', ...Object.keys(RULES)].join(', ')}, or --strategy map-reduce`,
+    { place: { option: '--optimizer' } },
+  );
+}
+
+/** Weights, then the intercept. */
+export function coordinatesOf({ weights, intercept }: Vector): Float64Array {
+  const coordinates = new Float64Array(weights.length + 1);
+  coordinates.set(weights);
+  coordinates[weights.length] = intercept;
+  return coordinates;
+}
+
+/** The vector of coordinates; its weights are a view. */
+export function vectorOf(coordinates: Float64Array): Vector {
+  return { weights: coordinates.subarray(0, -1), intercept: coordinates[coordinates.length - 1] };
+}
+
+/** l2 per coordinate for rules that take the penalty themselves. */
+export function decayOf(problem: Problem): Float64Array {
+  const decay = new Float64Array(problem.layout.columns + 1).fill(problem.l2);
+  decay[problem.layout.columns] = 0;
+  return decay;
+}

@@ -1,0 +1,149 @@
+import { CONTROL, type ControlWord, type Part } from '../communicate/collective.ts';
+import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
+import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
+import { type BatchSetup, choiceOf, coordinatesOf, decayOf, kernelLossOf, setUp, vectorOf } from './batch-setup.ts';
+import type { StrategyChoice } from './choice.ts';
+import { ChunkTree } from './chunk-tree.ts';
+import { type Client, clientsOf, hostedBy, participants } from './clients.ts';
+import { gatherText } from './gather.ts';
+import type { TrainingJob, TrainingOutcome } from './job.ts';
+import { localStep } from './local-step.ts';
+import { OwnBatches } from './own-batches.ts';
+import { batchProgress } from './progress.ts';
+import type { RankHost, Strategy } from './strategy.ts';
+
+/**
+ * Local SGD, or federated averaging (McMahan et al., AISTATS 2017): every round some clients take steps of their own from the
+ * common weights, and the mean of where they came to, weighted by rows, is common then. Clients are fixed by the data; workers
+ * host them, and the mean is made in the tree over clients: so the number of workers changes no bit.
+ */
+export const localSgd: Strategy = { name: 'local-sgd', run };
+
+/** One client's own part: its batches, and how many steps it has done. */
+interface Hosted {
+  readonly client: Client;
+  readonly batches: OwnBatches;
+  steps: number;
+}
+
+async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
+  const choice = choiceOf(job);
+  const { workers } = job.partition;
+  const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: 0 });
+  const { problem } = setup;
+  const { layout } = problem;
+  const clients = clientsOf(layout, choice.clients);
+  const { begin, end } = hostedBy(host.rank, workers, clients.length);
+  const hosted = clients.slice(begin, end).map((client): Hosted => ({ client, batches: batchesOf(job, host, client), steps: 0 }));
+  const tree = new ChunkTree(begin, end, clients.length, layout.columns + 2);
+  await host.world.barrier();
+  const began = host.now();
+  const meter = new CostMeter(host.now);
+  const waited = host.world.traffic().waitMs;
+  const snapshots: Snapshot[] = [];
+  let coordinates = coordinatesOf(problem.start);
+  const change = new Float64Array(coordinates.length);
+  let rows = 0;
+  let control: ControlWord = CONTROL.go;
+  for (let round = 0; rows < setup.epochs * layout.rows && control === CONTROL.go; round += 1) {
+    const weights = participants(clients, choice.participation, round, job.seed ?? 0);
+    tree.start();
+    meter.enter('computing');
+    host.onActivity?.('computing', meter.steps);
+    for (const each of hosted) {
+      const weight = weights.get(each.client.number);
+      const first = round * choice.syncEvery;
+      tree.push(weight === undefined ? undefined : localRound(setup, choice, first, each, weight, coordinates, tree.take(), meter));
+    }
+    host.onActivity?.('communicating', meter.steps);
+    meter.enter('communicating');
+    const { mean, read, word } = await average(host, tree, clients.length, { begin, end }, coordinates.length);
+    control = word;
+    rows += read;
+    for (let j = 0; j < change.length; j += 1) {
+      if (choice.serverMomentum === 0) continue;
+      change[j] = choice.serverMomentum * change[j] + (mean[j] - coordinates[j]);
+      mean[j] = coordinates[j] + change[j];
+    }
+    coordinates = mean;
+    const passes = rows / layout.rows;
+    if (passes >= snapshotDue(snapshots.length))
+      snapshots.push({ atMs: host.now() - began, passes, updates: round + 1, vector: vectorOf(coordinates.slice()) });
+    batchProgress(setup, host, { updates: round + 1, passes, atMs: host.now() - began });
+    await host.pause?.();
+  }
+  meter.move(host.world.traffic().waitMs - waited, 'communicating', 'waiting');
+  const trainMs = host.now() - began;
+  const costs = meter.costs(host.rank, 'worker');
+  const { bytesSent, messagesSent } = host.world.traffic();
+  const ranks = (await gatherText(host.world, JSON.stringify({ ...costs, bytesSent, messagesSent }))).map(
+    (text) => JSON.parse(text) as RankCosts,
+  );
+  return finish(job, host, setup, {
+    vector: vectorOf(coordinates),
+    updates: snapshots.at(-1)?.updates ?? 0,
+    passes: rows / layout.rows,
+    reason: control === CONTROL.abort ? 'aborted' : control === CONTROL.timeLimit ? 'time limit' : 'epochs done',
+    snapshots,
+    costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
+    trainMs,
+  });
+}
+
+function batchesOf(job: TrainingJob, host: RankHost, client: Client): OwnBatches {
+  const { blocks } = job.store.training.layout;
+  return new OwnBatches({
+    store: job.store,
+    share: { rank: host.rank, chunkBegin: client.chunkBegin, chunkEnd: client.chunkEnd, blockBegin: 0, blockEnd: blocks },
+    loss: kernelLossOf(job),
+    kernels: host.kernels,
+    row: host.row,
+    seed: job.seed ?? 0,
+    batchSize: choiceOf(job).batchSize,
+  });
+}
+
+/** A client's steps of a round, from the common weights. Its weighted coordinates, then the rows that it read, go to `into`. */
+function localRound(
+  setup: BatchSetup,
+  choice: StrategyChoice,
+  first: number,
+  hosted: Hosted,
+  weight: number,
+  common: Float64Array,
+  into: Float64Array,
+  meter: CostMeter,
+): Float64Array {
+  const { batches } = hosted;
+  const local = common.slice();
+  const { problem, rule } = setup;
+  const state = rule.init(local.length);
+  const decay = rule.decays ? decayOf(problem) : undefined;
+  let read = 0;
+  for (let step = 0; step < choice.syncEvery; step += 1) {
+    // Schedules go by what all have read, which is less where only some take part.
+    const factor = setup.factorAt((first + step) * choice.participation, batches.perEpoch);
+    const rows = localStep(setup, batches, hosted.steps, local, state, factor, decay);
+    hosted.steps += 1;
+    meter.steps += 1;
+    meter.rows += rows;
+    read += rows;
+  }
+  for (let j = 0; j < local.length; j += 1) into[j] = weight * local[j];
+  into[local.length] = read;
+  return into;
+}
+
+async function average(
+  host: RankHost,
+  tree: ChunkTree,
+  clients: number,
+  own: { readonly begin: number; readonly end: number },
+  coordinates: number,
+): Promise<{ mean: Float64Array; read: number; word: ControlWord }> {
+  const length = coordinates + 1;
+  const parts: Part[] = own.begin === own.end ? [] : tree.finish().map(({ node, values }) => ({ node, begin: 0, end: length, values }));
+  const into = new Float64Array(length);
+  const word = await host.world.allReduce({ length, leaves: clients }, parts, into, host.decide());
+  return { mean: into.slice(0, coordinates), read: into[coordinates], word };
+}

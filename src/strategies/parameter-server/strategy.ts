@@ -1,0 +1,272 @@
+import type { Channel } from '../../communicate/channel.ts';
+import { CONTROL } from '../../communicate/collective.ts';
+import { assert, ParagradError } from '../../errors.ts';
+import { addCounts, CostMeter, type RankCosts, utilisationOf } from '../../monitor/costs.ts';
+import { finish, type Snapshot } from '../batch-finish.ts';
+import { type BatchSetup, choiceOf, coordinatesOf, kernelLossOf, setUp, vectorOf } from '../batch-setup.ts';
+import type { StrategyChoice } from '../choice.ts';
+import { gatherText, gatherVectors } from '../gather.ts';
+import type { Checkpoint, TrainingJob, TrainingOutcome } from '../job.ts';
+import { OwnBatches } from '../own-batches.ts';
+import type { RankHost, Strategy } from '../strategy.ts';
+import { asynchronous, type Consistency, staleSynchronous } from './consistency.ts';
+import { LATE_RULES } from './late.ts';
+import { takenOf } from './order.ts';
+import { Replay } from './replay.ts';
+import { type Segment, segmentsOf } from './segments.ts';
+import { Serving } from './serve.ts';
+import { ParameterServer, type ServerOptions, type ServerSnapshot } from './server.ts';
+import { RuleUpdater } from './updater.ts';
+import { Working } from './work.ts';
+
+/** Updates that may be lost with a server. */
+const KEEP_EVERY = 100;
+/** Staleness to which rates are adapted beforehand: with clocks, more is rare. */
+const MOST_DELAY = 3;
+
+/**
+ * Workers compute gradients of mini-batches of their own rows and push them to servers, which have the weights, and change them
+ * (Li et al., OSDI 2014). Ranks behind the workers are servers. How much workers wait for each other is the consistency's business.
+ */
+export const parameterServer: Strategy = { name: 'parameter-server', run, merge, channels: true };
+
+export function consistencyOf({ staleness }: Pick<StrategyChoice, 'staleness'>): Consistency {
+  return staleness === 'asynchronous' ? asynchronous : staleSynchronous(staleness);
+}
+
+/** What a server tells the others at the end. */
+interface ServerReport {
+  readonly costs: RankCosts;
+  readonly version: number;
+  readonly rows: number;
+  readonly staleness: readonly number[];
+  readonly refused: number;
+  readonly lost: number;
+  readonly control: number;
+  readonly endedMs: number;
+  readonly snapshots: readonly { readonly atMs: number; readonly rows: number; readonly updates: number }[];
+  readonly hasOrder: boolean;
+}
+
+/** State of all servers, as far as this rank knows it. */
+export interface ServersState {
+  readonly server: number;
+  /** Updates: the newest state has most. */
+  readonly updates: number;
+  readonly snapshot: ServerSnapshot;
+}
+
+async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
+  const choice = choiceOf(job);
+  const { workers } = job.partition;
+  const consistency = consistencyOf(choice);
+  const setup = await setUp(job, host, {
+    batchRows: consistency.clocked ? workers * choice.batchSize : choice.batchSize,
+    delay: consistency.clocked ? Math.min(consistency.bound, MOST_DELAY) : workers - 1,
+  });
+  const channels = (await host.openChannels?.()) ?? [];
+  const segments = segmentsOf(setup.problem.layout.columns + 1, choice.servers);
+  assert(channels.length >= workers + choice.servers, 'a parameter server needs channels to every rank');
+  await host.world.barrier();
+  const began = host.now();
+  const meter = new CostMeter(host.now);
+  try {
+    const server = host.rank - workers;
+    const report =
+      server >= 0
+        ? await serve(job, host, setup, segments[server], server, channels, meter)
+        : await work(job, host, setup, segments, channels, meter, began);
+    return await end(job, host, setup, segments, report, meter, began);
+  } finally {
+    await Promise.all(channels.map((channel) => channel?.close()));
+  }
+}
+
+async function work(
+  job: TrainingJob,
+  host: RankHost,
+  setup: BatchSetup,
+  segments: readonly Segment[],
+  channels: readonly (Channel | undefined)[],
+  meter: CostMeter,
+  began: number,
+): Promise<undefined> {
+  const { workers, shares } = job.partition;
+  const batches = new OwnBatches({
+    store: job.store,
+    share: shares[host.rank],
+    loss: kernelLossOf(job),
+    kernels: host.kernels,
+    row: host.row,
+    seed: job.seed ?? 0,
+    batchSize: choiceOf(job).batchSize,
+    among: workers,
+  });
+  const servers = segments.map((_, server) => channels[workers + server] as Channel);
+  await new Working({ setup, host, batches, servers, segments, meter, began }).run();
+  return undefined;
+}
+
+interface Served {
+  readonly report: Omit<ServerReport, 'costs'>;
+  readonly vectors: readonly Float64Array[];
+  readonly order: Int32Array | undefined;
+}
+
+async function serve(
+  job: TrainingJob,
+  host: RankHost,
+  setup: BatchSetup,
+  segment: Segment,
+  number: number,
+  channels: readonly (Channel | undefined)[],
+  meter: CostMeter,
+): Promise<Served> {
+  const server = serverOf(job, setup, segment, number);
+  const choice = choiceOf(job);
+  const order = choice.replay?.[number];
+  const checkpoint = (): Checkpoint => checkpointOf(setup, number, server);
+  const serving = new Serving({
+    server,
+    replay: order === undefined ? undefined : new Replay(server, takenOf(order, job.partition.workers)),
+    channels,
+    workers: job.partition.workers,
+    generation: host.world.generation,
+    trainingRows: setup.problem.layout.rows,
+    meter,
+    now: host.now,
+    keep: () => host.keep?.(checkpoint()),
+    keepEvery: KEEP_EVERY,
+    pause: host.pause,
+  });
+  try {
+    await serving.run();
+  } catch (error) {
+    // A worker was lost, not this server: nothing of what it has is.
+    host.keep?.(checkpoint());
+    throw error;
+  }
+  const words = server.order.words();
+  return {
+    report: {
+      version: server.version,
+      rows: server.rows,
+      staleness: server.staleness.counts,
+      refused: server.refused,
+      lost: server.lost,
+      control: serving.control,
+      endedMs: serving.endedMs,
+      snapshots: serving.snapshots.map(({ atMs, rows, updates }) => ({ atMs, rows, updates })),
+      hasOrder: words !== undefined,
+    },
+    vectors: [server.weights, ...serving.snapshots.map(({ weights }) => weights)],
+    order: words,
+  };
+}
+
+function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number: number): ParameterServer {
+  const choice = choiceOf(job);
+  const { problem, rule, preconditioner } = setup;
+  const { rows, columns } = problem.layout;
+  const consistency = consistencyOf(choice);
+  const together = consistency.clocked ? job.partition.workers * choice.batchSize : choice.batchSize;
+  const preconditioned = choice.servers > 1 && preconditioner.kind !== 'none';
+  const options: ServerOptions = {
+    consistency,
+    late: LATE_RULES[choice.late],
+    weights: coordinatesOf(problem.start).slice(segment.begin, segment.end),
+    penalised: Math.min(segment.end, columns) - segment.begin,
+    l2: rule.decays || preconditioned ? 0 : problem.l2,
+    weightSum: problem.weightSum,
+    trainingRows: rows,
+    updater: new RuleUpdater(setup, segment, rows / together),
+    maxRows: setup.epochs * rows,
+    workers: job.partition.workers,
+  };
+  const states = job.resume?.state as readonly ServersState[] | undefined;
+  const before = states?.find((state) => state.server === number);
+  return before === undefined ? new ParameterServer(options) : ParameterServer.restore(options, before.snapshot);
+}
+
+function checkpointOf(setup: BatchSetup, server: number, parameterServer: ParameterServer): Checkpoint {
+  const snapshot = parameterServer.snapshot();
+  const state: readonly ServersState[] = [{ server, updates: snapshot.version, snapshot }];
+  return { optimizer: 'parameter-server', state, fingerprint: setup.fingerprint, watch: undefined, steps: [] };
+}
+
+/** Of every server the newest state. */
+function merge(kept: Checkpoint | undefined, newer: Checkpoint): Checkpoint {
+  const states = [...((kept?.state ?? []) as readonly ServersState[])];
+  for (const state of newer.state as readonly ServersState[]) {
+    const at = states.findIndex(({ server }) => server === state.server);
+    if (at < 0) states.push(state);
+    else if (states[at].updates <= state.updates) states[at] = state;
+  }
+  return { ...newer, state: states };
+}
+
+/** Brings all that servers know to every rank, which then judges the weights with the others. */
+async function end(
+  job: TrainingJob,
+  host: RankHost,
+  setup: BatchSetup,
+  segments: readonly Segment[],
+  served: Served | undefined,
+  meter: CostMeter,
+  began: number,
+): Promise<TrainingOutcome> {
+  meter.enter('waiting');
+  const { workers } = job.partition;
+  const costs = meter.costs(host.rank, served === undefined ? 'worker' : 'server');
+  const trainMs = host.now() - began;
+  const own = served === undefined ? { costs } : { ...served.report, costs };
+  const reports = (await gatherText(host.world, JSON.stringify(own))).map((text) => JSON.parse(text) as Partial<ServerReport>);
+  const servers = reports.slice(workers) as ServerReport[];
+  const made = Math.min(...servers.map(({ snapshots }) => snapshots.length));
+  const vectors = await gatherVectors(host.world, served?.vectors.slice(0, made + 1) ?? []);
+  const orders = await gatherVectors(host.world, served?.order === undefined ? [] : [Float64Array.from(served.order)]);
+  const whole = (at: number): Float64Array => {
+    const coordinates = new Float64Array(setup.problem.layout.columns + 1);
+    for (const [s, { begin }] of segments.entries()) coordinates.set(vectors[workers + s][at], begin);
+    return coordinates;
+  };
+  const [first] = servers;
+  const passes = (rows: number): number => rows / setup.problem.layout.rows;
+  const snapshots = Array.from({ length: made }, (_, i): Snapshot => {
+    const { atMs, rows, updates } = first.snapshots[i];
+    return { atMs, passes: passes(rows), updates, vector: vectorOf(whole(i + 1)) };
+  });
+  const ranks = reports.map((report) => report.costs as RankCosts);
+  const notes = first.lost > 0 ? [`${first.lost} updates were lost with a server, and the run went on without them`] : [];
+  return finish(job, host, setup, {
+    vector: vectorOf(whole(0)),
+    updates: first.version,
+    passes: passes(first.rows),
+    reason: reasonOf(Math.max(...servers.map(({ control }) => control))),
+    snapshots,
+    costs: {
+      strategy: choiceOf(job).name,
+      ranks,
+      staleness: servers.reduce<number[]>((sum, { staleness }) => addCounts(sum, staleness), []),
+      refused: servers.reduce((sum, { refused }) => sum + refused, 0),
+      lost: Math.max(...servers.map(({ lost }) => lost)),
+      utilisation: utilisationOf(ranks),
+    },
+    trainMs,
+    notes,
+    orders: servers.every(({ hasOrder }) => hasOrder) ? orders.slice(workers).map(([words]) => Int32Array.from(words)) : undefined,
+  });
+}
+
+function reasonOf(control: number): TrainingOutcome['reason'] {
+  if (control === CONTROL.abort) return 'aborted';
+  return control === CONTROL.timeLimit ? 'time limit' : 'epochs done';
+}
+
+/** @throws PARAGRAD_OPTION for a job that a parameter server cannot do */
+export function checkServers(columns: number, servers: number): void {
+  if (servers <= columns + 1) return;
+  throw new ParagradError('PARAGRAD_OPTION', `--servers ${servers} is more than there are weights (${columns + 1}): use fewer`, {
+    place: { option: '--servers' },
+  });
+}

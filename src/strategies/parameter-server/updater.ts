@@ -1,0 +1,41 @@
+import type { RuleState } from '../../update/batch/rules.ts';
+import { type BatchSetup, decayOf } from '../batch-setup.ts';
+import type { Segment } from './segments.ts';
+import type { Updater } from './server.ts';
+
+/**
+ * A server's update rule. Where one server has all coordinates it also preconditions the gradient; where several have a segment
+ * each the workers have done that, since a preconditioner needs the whole gradient.
+ */
+export class RuleUpdater implements Updater {
+  readonly #setup: BatchSetup;
+  readonly #stepsPerEpoch: number;
+  readonly #preconditions: boolean;
+  readonly #decay: Float64Array | undefined;
+  #state: RuleState;
+
+  /** `stepsPerEpoch`: updates in which all rows are read once. */
+  constructor(setup: BatchSetup, segment: Segment, stepsPerEpoch: number) {
+    this.#setup = setup;
+    this.#stepsPerEpoch = stepsPerEpoch;
+    const { begin, end } = segment;
+    this.#preconditions = begin === 0 && end === setup.problem.layout.columns + 1;
+    this.#decay = setup.rule.decays ? decayOf(setup.problem).slice(begin, end) : undefined;
+    this.#state = setup.rule.init(end - begin);
+  }
+
+  update(weights: Float64Array, gradient: Float64Array, factor: number): void {
+    const { rule, rate, preconditioner, factorAt } = this.#setup;
+    if (this.#preconditions) preconditioner.apply(gradient);
+    rule.apply(this.#state, weights, gradient, rate * factorAt(this.#state.steps, this.#stepsPerEpoch) * factor, this.#decay);
+  }
+
+  state(): unknown {
+    return { steps: this.#state.steps, arrays: this.#state.arrays.map((array) => array.slice()) };
+  }
+
+  restore(state: unknown): void {
+    const { steps, arrays } = state as RuleState;
+    this.#state = { steps, arrays: arrays.map((array) => array.slice()) };
+  }
+}
