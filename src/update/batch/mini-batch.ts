@@ -16,7 +16,9 @@ export const DEFAULT_BATCH_ROWS = 256;
 export const DEFAULT_BATCH_TOLERANCE = 5e-3;
 export const DEFAULT_COSINE_EPOCHS = 20;
 /** Epochs in a row without progress that mean: no more precision is to be had. */
-const MAX_IDLE = 12;
+const MAX_IDLE = 20;
+/** After every so many of them: on from the best weights so far, with a quarter of the rate. */
+const PATIENCE = 4;
 /** The mean of an epoch's weights has less than this part of the last one's gap: noise keeps them from the optimum. */
 const NOISY = 0.5;
 /** An epoch that ends this part of what was gained above its beginning is taken back, where the rate is automatic. */
@@ -256,7 +258,7 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
     this.#fill(problem, coordinates, point, sums, (problem.weightSum * rows) / problem.layout.rows);
     this.#preconditioner(state).apply(this.#gradient);
     const rate = state.rate * state.factor * this.#scheduled(state);
-    this.#method.rule.apply(state.rule, coordinates, this.#gradient, rate, this.#decay);
+    this.#method.rule.apply(state.rule, coordinates, this.#gradient, rate, this.#decayAt(state));
     state.steps += 1;
     state.index += 1;
     state.rowsRead += rows;
@@ -276,7 +278,7 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
   /** The batch's gradient of the objective, from its raw sums and their divisor. */
   #fill(problem: Problem, coordinates: Float64Array, point: Point, sums: readonly GradientSums[], divisor: number): void {
     const count = coordinates.length - 1;
-    if (this.#gradient.length !== coordinates.length) this.#prepare(problem, coordinates.length);
+    if (this.#gradient.length !== coordinates.length) this.#gradient = new Float64Array(coordinates.length);
     const g = this.#gradient;
     const l2 = this.#method.rule.decays ? 0 : problem.l2;
     const now = sums[0];
@@ -289,11 +291,14 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
     if (problem.intercept) g[count] += gradient.intercept - before.intercept / divisor;
   }
 
-  #prepare(problem: Problem, count: number): void {
-    this.#gradient = new Float64Array(count);
-    if (!this.#method.rule.decays) return;
-    this.#decay = new Float64Array(count).fill(problem.l2);
-    this.#decay[count - 1] = 0;
+  /** The penalty of a rule that takes it itself. */
+  #decayAt({ problem, coordinates }: MiniBatchState): Float64Array | undefined {
+    if (!this.#method.rule.decays) return undefined;
+    if (this.#decay?.length !== coordinates.length) {
+      this.#decay = new Float64Array(coordinates.length).fill(problem.l2);
+      this.#decay[coordinates.length - 1] = 0;
+    }
+    return this.#decay;
   }
 
   /** The true gradients at an epoch's end: where the next begins, and whether it is the end. */
@@ -312,8 +317,11 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
     const from = state.point as Point;
     if (point === undefined || this.#hasRisen(state, from, point)) return this.#takeBack(state, from, point);
     const gap = this.#gap(state, point);
-    if (point === mean && gap < NOISY * this.#gap(state, last)) this.#halve(state, point);
-    else if (this.#averages && this.#method.rule.adaptive && gap > SLOW * state.gap) state.factor *= 2;
+    const { adaptive } = this.#method.rule;
+    // Plain steps do not rise unless the rate is too large; adaptive ones keep their size, and do now and then.
+    const rises = !adaptive && point.objective > from.objective;
+    if (this.#averages && (rises || (point === mean && gap < NOISY * this.#gap(state, last)))) this.#halve(state, point);
+    else if (this.#averages && point === last && adaptive && gap > SLOW * state.gap) state.factor *= 2;
     const best = state.best as Best;
     const lowered = point.objective < state.lowest && point.objective <= state.lowest - LEAST_PROGRESS[problem.layout.dtype] * nullLoss;
     state.point = point;
@@ -322,6 +330,10 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
     state.idle = lowered || gap <= 0.5 * best.gap ? 0 : state.idle + 1;
     if (lowered) state.lowest = point.objective;
     if (gap < best.gap) state.best = bestOf(point, gap);
+    else if (this.#averages && state.idle > 0 && state.idle % PATIENCE === 0) {
+      this.#halve(state, best);
+      state.factor /= 2;
+    }
     return this.#judge(state);
   }
 
@@ -329,8 +341,8 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
     return this.#averages && point.objective > from.objective + RISEN * Math.max(0, nullLoss - from.objective);
   }
 
-  /** Noise is what remains: on from the mean, with half the rate. */
-  #halve(state: MiniBatchState, { vector }: Point): void {
+  /** On from weights that noise kept away from the optimum, with half the rate. */
+  #halve(state: MiniBatchState, { vector }: Pick<Point, 'vector'>): void {
     state.coordinates.set(coordinatesOf(vector));
     state.factor /= 2;
   }

@@ -72,7 +72,11 @@ function power(base: number, n: number): number {
   return result;
 }
 
-/** m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − rate·m̂/(√v̂ + ε) (Kingma & Ba 2015); AdamW (Loshchilov & Hutter 2019) also w ← w − rate·decay·w. */
+/**
+ * m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², s = rate/(√v̂ + ε), w ← w − s·m̂ (Kingma & Ba 2015). AdamW (Loshchilov & Hutter 2019, in the
+ * proximal form of Zhuang et al. 2022) keeps the penalty out of m and v: w ← (w − s·m̂)/(1 + s·decay), whose optimum is that of the
+ * objective.
+ */
 function adamLike(name: string, decays: boolean): UpdateRule {
   return {
     name,
@@ -88,8 +92,9 @@ function adamLike(name: string, decays: boolean): UpdateRule {
         const g = gradient[j];
         m[j] = BETA_1 * m[j] + (1 - BETA_1) * g;
         v[j] = BETA_2 * v[j] + (1 - BETA_2) * (g * g);
-        const shrink = decays && decay !== undefined ? rate * decay[j] * weights[j] : 0;
-        weights[j] -= shrink + (rate * (m[j] / first)) / (Math.sqrt(v[j] / second) + EPSILON);
+        const scaled = rate / (Math.sqrt(v[j] / second) + EPSILON);
+        weights[j] -= scaled * (m[j] / first);
+        if (decays && decay !== undefined) weights[j] /= 1 + scaled * decay[j];
       }
     },
   };
