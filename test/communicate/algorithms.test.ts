@@ -70,8 +70,8 @@ describe.each(SIZES)('%d ranks', (P) => {
 
   test('broadcast, all-gather and barrier: messages and bytes of all ranks', async () => {
     const bytes = new Uint8Array(1000);
-    const count = async (run: (collective: Collective) => Promise<unknown>): Promise<unknown> => {
-      const group = createLoopbackChannels(P).map((channels, rank) => createMessageCollective(rank, channels));
+    const count = async (run: (collective: Collective) => Promise<unknown>, options: MessageOptions = {}): Promise<unknown> => {
+      const group = createLoopbackChannels(P).map((channels, rank) => createMessageCollective(rank, channels, options));
       await Promise.all(group.map(run));
       const sent = group.map((collective) => collective.traffic());
       return [sent.reduce((sum, t) => sum + t.messagesSent, 0), sent.reduce((sum, t) => sum + t.bytesSent, 0)];
@@ -79,6 +79,12 @@ describe.each(SIZES)('%d ranks', (P) => {
     expect(await count((collective) => collective.broadcast(bytes, P - 1))).toEqual([P - 1, (P - 1) * 1000]);
     expect(await count((collective) => collective.allGather(bytes))).toEqual([P * (P - 1), P * (P - 1) * 1000]);
     expect(await count((collective) => collective.barrier())).toEqual([P * (P - 1), 0]);
+    for (let R = 1; R <= P; R += 1) {
+      const star: MessageOptions = { algorithm: 'client-server', reducers: R };
+      expect(await count((collective) => collective.broadcast(bytes, P - 1), star)).toEqual([P - 1, (P - 1) * 1000]);
+      expect(await count((collective) => collective.allGather(bytes), star)).toEqual([2 * (P - 1), P * (P - 1) * 1000]);
+      expect(await count((collective) => collective.barrier(), star)).toEqual([2 * (P - 1), 0]);
+    }
   });
 
   test('a ring: the sum in the order of the ring, the same bits on all ranks', async () => {

@@ -7,3 +7,4 @@ collectiveConformance('client and server by loopback, 2 reducers', () => Promise
 collectiveConformance('shared memory', sharedHost);
 collectiveConformance('messages by unix sockets', () => meshHost('unix'));
 collectiveConformance('messages by TCP with TLS', () => meshHost('tls'));
+collectiveConformance('client and server by unix sockets', () => meshHost('unix', 1));

@@ -12,7 +12,7 @@ export const NUMERICS = 1;
 /** All ranks in this thread, speaking by messages: channels[rank][peer] of each new group come from `connect`. */
 function messageHost(
   name: string,
-  connect: (size: number) => Promise<(Channel | undefined)[][]>,
+  connect: (size: number, servers: number) => Promise<(Channel | undefined)[][]>,
   end: () => Promise<void>,
   reducers?: number,
 ): Host {
@@ -34,7 +34,8 @@ function messageHost(
       const groups = options.groups ?? [calls.map((_, member) => member)];
       const collectives: (Collective | undefined)[][] = calls.map(() => []);
       for (const [group, members] of groups.entries()) {
-        const channels = await connect(members.length);
+        const servers = reducers === undefined ? members.length : segmentsOf(members.length);
+        const channels = await connect(members.length, servers);
         for (const [rank, member] of members.entries())
           (collectives[member] as (Collective | undefined)[])[group] = createMessageCollective(rank, channels[rank] ?? [], {
             generation: options.generations?.[member] ?? 0,
@@ -61,7 +62,11 @@ function messageHost(
 
 /** `reducers`: client–server with so many of them, or as many as there are ranks. */
 export function loopbackHost(reducers?: number): Host {
-  const connect = (size: number): Promise<(Channel | undefined)[][]> => Promise.resolve(createLoopbackChannels(size));
+  const connect = (size: number, servers: number): Promise<(Channel | undefined)[][]> => {
+    const channels = createLoopbackChannels(size);
+    const isThere = (a: number, b: number): boolean => a < servers || b < servers;
+    return Promise.resolve(channels.map((row, rank) => row.map((channel, peer) => (isThere(rank, peer) ? channel : undefined))));
+  };
   return messageHost('loopback', connect, () => Promise.resolve(), reducers);
 }
 
@@ -86,15 +91,15 @@ async function openPorts(kind: 'unix' | 'tls', size: number): Promise<{ ports: M
   return { ports, end };
 }
 
-/** As if every rank were a process of its own: one port each, and a mesh for every group. */
-export async function meshHost(kind: 'unix' | 'tls', maxSize = 8): Promise<Host> {
+/** As if every rank were a process of its own: one port each, and a mesh for every group. `reducers` as above. */
+export async function meshHost(kind: 'unix' | 'tls', reducers?: number, maxSize = 8): Promise<Host> {
   const { ports, end } = await openPorts(kind, maxSize);
   let groups = 0;
-  const connect = (size: number): Promise<(Channel | undefined)[][]> => {
+  const connect = (size: number, servers: number): Promise<(Channel | undefined)[][]> => {
     groups += 1;
     const group = `group ${groups}`;
     const addresses = ports.slice(0, size).map((port) => port.address);
-    return Promise.all(addresses.map((_, rank) => createMesh({ port: ports[rank] as MeshPort, rank, size, group, addresses })));
+    return Promise.all(addresses.map((_, rank) => createMesh({ port: ports[rank] as MeshPort, rank, size, servers, group, addresses })));
   };
-  return messageHost(kind, connect, end);
+  return messageHost(kind, connect, end, reducers);
 }

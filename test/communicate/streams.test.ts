@@ -390,6 +390,24 @@ describe('mesh', () => {
     expect((await b2?.[0]?.receive(5000))?.body).toEqual(Uint8Array.of(1));
   });
 
+  test.each([1, 2, 3, 4])('%d servers of 4 ranks: R(P − 1) − R(R − 1)/2 connections', async (servers) => {
+    const list = await ports(4);
+    const addresses = addressesOf(list);
+    const make = (port: MeshPort, rank: number) => createMesh({ port, rank, size: 4, servers, addresses });
+    const meshes = (await Promise.all(list.map(make))).map(keep);
+    for (const [rank, channels] of meshes.entries())
+      expect(channels.map((channel) => channel !== undefined)).toEqual(
+        channels.map((_, peer) => peer !== rank && (peer < servers || rank < servers)),
+      );
+    const ends = meshes.flat().filter((channel) => channel !== undefined).length;
+    expect(ends / 2).toBe(servers * 3 - (servers * (servers - 1)) / 2);
+    // Whoever comes to one that is no server has another idea of the group.
+    if (servers < 3)
+      await expect(connect({ address: addresses[2] as Address, hello: { ...HELLO, rank: 3, size: 4 } })).rejects.toMatchObject({
+        code: 'PARAGRAD_HELLO',
+      });
+  });
+
   test('a rank that is not listening yet is waited for', async () => {
     const [first] = (await ports(1)) as [MeshPort];
     const address = newAddress('unix');

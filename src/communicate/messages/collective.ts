@@ -3,10 +3,11 @@ import type { Channel } from '../channel.ts';
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../collective.ts';
 import { isSurvivable } from '../failures.ts';
 import { directOf } from './direct.ts';
-import { bodyOf, KIND, Links } from './links.ts';
+import { Links } from './links.ts';
 import type { ReduceCall, ReducePhase } from './reduction.ts';
 import { ringOf } from './ring.ts';
 import { servedOf } from './served.ts';
+import { type Operations, peerOperations, starOperations } from './star.ts';
 
 export interface MessageOptions {
   readonly generation?: number;
@@ -27,16 +28,14 @@ export type Algorithm = 'direct' | 'client-server' | 'ring';
 
 const TIMEOUT_MS = 120_000;
 
-/**
- * Collectives over channels, for P ranks. Of an all-reduce: direct.ts, served.ts, ring.ts. Broadcast: P − 1 messages from the
- * root. All-gather and barrier: P − 1 from each rank.
- */
+/** Collectives over channels, for P ranks. Of an all-reduce: direct.ts, served.ts, ring.ts. Of the others: star.ts. */
 class MessageCollective implements Collective {
   readonly rank: number;
   readonly size: number;
   readonly generation: number;
   readonly #links: Links;
   readonly #allReduce: (call: ReduceCall) => Promise<ControlWord>;
+  readonly #others: Operations;
   #started: number;
   #step: number;
   #last: Promise<unknown> = Promise.resolve();
@@ -48,9 +47,12 @@ class MessageCollective implements Collective {
     this.generation = options.generation ?? 0;
     this.#step = options.step ?? 0;
     this.#started = this.#step;
-    this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS);
     const { algorithm = 'direct', reducers = 1, onPhase = () => undefined } = options;
     assert(Number.isInteger(reducers) && reducers >= 1 && reducers <= this.size, 'number of reducers out of range');
+    const isStar = algorithm === 'client-server';
+    const isNeighbour = (peer: number): boolean => !isStar || rank < reducers || peer < reducers;
+    this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS, isNeighbour);
+    this.#others = (isStar ? starOperations : peerOperations)(rank, this.size, this.#links);
     const group = { rank, size: this.size, links: this.#links, enter: onPhase };
     const run = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
     this.#allReduce = async (call) => {
@@ -72,30 +74,17 @@ class MessageCollective implements Collective {
   }
 
   allGather(bytes: Uint8Array): Promise<Uint8Array[]> {
-    return this.#operation(async (step) => {
-      const { peers } = this.#links;
-      const [, answers] = await Promise.all([
-        this.#links.sendAll(KIND.gather, step, [bytes], bytes.length),
-        this.#links.receive(peers, KIND.gather, step),
-      ]);
-      return Array.from({ length: this.size }, (_, rank) => (rank === this.rank ? bytes.slice() : bodyOf(answers, rank)));
-    });
+    return this.#operation((step) => this.#others.allGather(step, bytes));
   }
 
   broadcast(bytes: Uint8Array | undefined, root: number): Promise<Uint8Array> {
     assert(root >= 0 && root < this.size, 'broadcast from a root outside the group');
-    return this.#operation(async (step) => {
-      if (this.rank !== root) return bodyOf(await this.#links.receive([root], KIND.broadcast, step), root);
-      assert(bytes !== undefined, 'broadcast without bytes');
-      await this.#links.sendAll(KIND.broadcast, step, [bytes], bytes.length);
-      return bytes.slice();
-    });
+    assert(this.rank !== root || bytes !== undefined, 'broadcast without bytes');
+    return this.#operation((step) => this.#others.broadcast(step, this.rank === root ? bytes : undefined, root));
   }
 
   barrier(): Promise<void> {
-    return this.#operation(async (step) => {
-      await Promise.all([this.#links.sendAll(KIND.barrier, step, [], 0), this.#links.receive(this.#links.peers, KIND.barrier, step)]);
-    });
+    return this.#operation((step) => this.#others.barrier(step));
   }
 
   traffic(): Traffic {
@@ -130,7 +119,10 @@ class MessageCollective implements Collective {
   }
 }
 
-/** Rank `rank`'s end of a group whose other ranks are reached by `channels`, by rank (undefined for itself). */
+/**
+ * Rank `rank`'s end of a group whose other ranks are reached by `channels`, by rank (undefined for itself, and, client–server, for
+ * ranks that are no servers from one that is none).
+ */
 export function createMessageCollective(
   rank: number,
   channels: readonly (Channel | undefined)[],

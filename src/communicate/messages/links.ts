@@ -19,6 +19,8 @@ const KIND_NAMES = [
 ];
 
 const FAREWELL_MS = 1000;
+/** Longest wait of a timer. */
+const LONGEST_MS = 2 ** 31 - 1;
 /** Bodies of parts from this size on are kept for the next operation: new memory costs more than adding. */
 const KEPT_BYTES = 64 * 1024;
 
@@ -43,14 +45,21 @@ export class Links {
   messagesSent = 0;
   waitMs = 0;
 
-  constructor(rank: number, channels: readonly (Channel | undefined)[], generation: number, timeoutMs: number) {
+  /** `isNeighbour`: whom this rank speaks to; the others are told of an end by those in between. */
+  constructor(
+    rank: number,
+    channels: readonly (Channel | undefined)[],
+    generation: number,
+    timeoutMs: number,
+    isNeighbour: (peer: number) => boolean = () => true,
+  ) {
     this.#channels = channels;
     this.#generation = generation;
     this.#timeoutMs = timeoutMs;
     this.#expected = channels.map(() => 0);
     this.#spare = channels.map(() => undefined);
     for (const [peer, channel] of channels.entries()) channel?.placeBodies?.((header, bytes) => this.#place(peer, header, bytes));
-    this.peers = channels.map((_, peer) => peer).filter((peer) => peer !== rank);
+    this.peers = channels.map((_, peer) => peer).filter((peer) => peer !== rank && isNeighbour(peer));
   }
 
   /** Where the sums of this step that come from a peer are written at once, where the channel can. They come after all parts are read. */
@@ -90,31 +99,33 @@ export class Links {
   }
 
   /**
-   * One message of this kind from each of `peers`, by peer.
+   * One message of this kind from each of `peers`, by peer. `deadlines`: how many it may take, where who is waited for waits for
+   * others itself.
    *
    * @throws PARAGRAD_TIMEOUT naming all that are late, and at once PARAGRAD_PEER_LOST, PARAGRAD_GENERATION,
    * PARAGRAD_CHANNEL, or the failure that a peer reports.
    */
-  async receive(peers: readonly number[], kind: Kind, step: number): Promise<Map<number, Answer>> {
+  async receive(peers: readonly number[], kind: Kind, step: number, deadlines = 1): Promise<Map<number, Answer>> {
+    const timeoutMs = Math.min(deadlines * this.#timeoutMs, LONGEST_MS);
     const begin = performance.now();
     const late: number[] = [];
     const answers = new Map<number, Answer>();
     await Promise.all(
       peers.map(async (peer) => {
-        const answer = await this.#receive(peer, kind, step);
+        const answer = await this.#receive(peer, kind, step, timeoutMs);
         if (answer === undefined) late.push(peer);
         else answers.set(peer, answer);
       }),
     );
     this.waitMs += performance.now() - begin;
-    if (late.length > 0) throw timedOut(late, step, this.#timeoutMs);
+    if (late.length > 0) throw timedOut(late, step, timeoutMs);
     return answers;
   }
 
-  async #receive(peer: number, kind: Kind, step: number): Promise<Answer | undefined> {
+  async #receive(peer: number, kind: Kind, step: number, timeoutMs: number): Promise<Answer | undefined> {
     let message: Message;
     try {
-      message = await (this.#channels[peer] as Channel).receive(this.#timeoutMs);
+      message = await (this.#channels[peer] as Channel).receive(timeoutMs);
     } catch (error) {
       if (!(error instanceof ParagradError)) throw error;
       if (error.code === 'PARAGRAD_TIMEOUT') return undefined;

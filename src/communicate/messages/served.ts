@@ -42,7 +42,7 @@ export function servedOf(group: Group, reducers: number): (call: ReduceCall) => 
     group.enter('broadcast', step);
     const segment = into.subarray(beginOf(rank), beginOf(rank + 1)) as Elements;
     const told = isReducer ? sendSums(group, step, control, segment, refusal) : Promise.resolve();
-    const [sums] = await Promise.all([links.receive(servers, KIND.sums, step), told]);
+    const [sums] = await Promise.all([links.receive(servers, KIND.sums, step, 2), told]);
     if (refusal !== undefined) throw refusal;
     for (const server of servers) {
       const begin = beginOf(server);

@@ -159,22 +159,25 @@ class WorkerProcess {
       for (const channel of open) void channel.close();
     });
     tracker.enter('map');
-    const meet = async (group: string, ranks: readonly number[]): Promise<(Channel | undefined)[]> => {
+    const meet = async (group: string, ranks: readonly number[], servers = ranks.length): Promise<(Channel | undefined)[]> => {
       const addresses = ranks.map((other) => order.addresses[other] as RunOrder['addresses'][number]);
-      const place = { rank: ranks.indexOf(rank), size: ranks.length, addresses };
+      const place = { rank: ranks.indexOf(rank), size: ranks.length, servers, addresses };
       const channels = await createMesh({ port: this.#port, ...place, generation, group, timeoutMs: exchange.meetMs, signal: stop });
       open.push(...channels.filter((channel) => channel !== undefined));
       stop.throwIfAborted();
       return channels;
     };
-    const collective = async (group: string, ranks: readonly number[], onPhase?: (phase: Phase) => void): Promise<Collective> =>
-      createMessageCollective(ranks.indexOf(rank), await meet(group, ranks), {
+    const collective = async (group: string, ranks: readonly number[], onPhase?: (phase: Phase) => void): Promise<Collective> => {
+      const reducers = Math.min(exchange.reducers, ranks.length);
+      const channels = await meet(group, ranks, exchange.algorithm === 'client-server' ? reducers : ranks.length);
+      return createMessageCollective(ranks.indexOf(rank), channels, {
         generation,
         timeoutMs: exchange.timeoutMs,
         algorithm: exchange.algorithm,
-        reducers: Math.min(exchange.reducers, ranks.length),
+        reducers,
         ...(onPhase === undefined ? {} : { onPhase }),
       });
+    };
     const everyone = Array.from({ length: order.size }, (_, each) => each);
     const firstOfRow = rank - (rank % grid.columns);
     const rowRanks = rank < workers ? everyone.slice(firstOfRow, firstOfRow + grid.columns) : [rank];
