@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads';
+import { createSharedChannels, reportChannelLost } from '../communicate/shared/channels.ts';
 import { createSharedCollective, reportLost, type SharedHandle } from '../communicate/shared/memory.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import { assert, ParagradError } from '../errors.ts';
-import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
-import type { Engine, EngineHooks, Session } from './engine.ts';
+import type { Checkpoint, Restart, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { channelBytes, ranksOf, sharedBytes, strategyOf } from '../strategies/registry.ts';
+import type { Engine, EngineHooks, EngineOptions, RankFault, Session } from './engine.ts';
 import { GuardedHooks } from './hooks.ts';
 import type { WorkerMessage, WorkerRequest } from './worker/protocol.ts';
 import { workerFile } from './worker-file.ts';
@@ -12,15 +14,22 @@ import { workerFile } from './worker-file.ts';
  * One worker thread per rank, over the same memory. The ranks run the loop in lockstep and speak through shared memory; this
  * thread only starts them, listens, and makes sure that the loss of one ends the others.
  */
-export const threads = { name: 'threads', kind: 'resident', open: (workers): ThreadSession => new ThreadSession(workers) } satisfies Engine;
+export const threads = {
+  name: 'threads',
+  kind: 'resident',
+  open: (workers: number, options?: EngineOptions): ThreadSession => new ThreadSession(workers, options),
+} satisfies Engine;
 
-type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'checkpoint' | 'failed' }>;
+const MAX_RESTARTS = 3;
+
+type Answer = Exclude<WorkerMessage, { kind: 'steps' | 'checkpoint' | 'keep' | 'failed' }>;
 
 /** A request that a thread has not answered yet. */
 interface Pending {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: ParagradError) => void;
   readonly hooks: EngineHooks;
+  readonly onKeep: ((checkpoint: Checkpoint) => void) | undefined;
 }
 
 class Thread {
@@ -37,11 +46,15 @@ class Thread {
     this.worker.on('exit', (code) => this.#lose(`ended with exit code ${code} before its work did`));
   }
 
-  ask(request: WorkerRequest, hooks: EngineHooks = {}): Promise<Answer> {
+  get isGone(): boolean {
+    return this.#gone !== undefined;
+  }
+
+  ask(request: WorkerRequest, hooks: EngineHooks = {}, onKeep?: (checkpoint: Checkpoint) => void): Promise<Answer> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     assert(this.#pending === undefined, 'a thread does one thing at a time');
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject, hooks };
+      this.#pending = { resolve, reject, hooks, onKeep };
       this.worker.postMessage(request);
     });
   }
@@ -53,6 +66,10 @@ class Thread {
     }
     if (message.kind === 'checkpoint') {
       this.#pending?.hooks.onCheckpoint?.(message.checkpoint);
+      return;
+    }
+    if (message.kind === 'keep') {
+      this.#pending?.onKeep?.(message.checkpoint);
       return;
     }
     const pending = this.#pending;
@@ -70,11 +87,15 @@ class Thread {
 
 export class ThreadSession implements Session {
   readonly workers: number;
-  readonly #threads: readonly Thread[];
+  readonly #threads: Thread[];
+  readonly #maxRestarts: number;
+  #faults: readonly RankFault[];
 
-  constructor(workers: number) {
+  constructor(workers: number, options: EngineOptions = {}) {
     const file = workerFile();
     this.workers = workers;
+    this.#maxRestarts = options.maxRestarts ?? MAX_RESTARTS;
+    this.#faults = options.faults ?? [];
     this.#threads = Array.from({ length: workers }, (_, rank) => new Thread(rank, file));
   }
 
@@ -87,10 +108,7 @@ export class ThreadSession implements Session {
   }
 
   async train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutcome> {
-    const { workers, grid } = job.partition;
-    assert(workers === this.workers, 'partition and session differ in workers');
-    const world = createSharedCollective({ size: workers });
-    const rows = Array.from({ length: grid.rows }, () => createSharedCollective({ size: grid.columns, workers }));
+    assert(ranksOf(job) === this.workers, 'partition and session differ in workers');
     const aborted = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const abort = (): void => {
       Atomics.store(new Int32Array(aborted), 0, 1);
@@ -98,27 +116,77 @@ export class ThreadSession implements Session {
     hooks.signal?.addEventListener('abort', abort, { once: true });
     if (hooks.signal?.aborted === true) abort();
     const guarded = new GuardedHooks(hooks, abort);
+    const { merge } = strategyOf(job);
+    const restarts: Restart[] = [];
+    let kept = job.resume;
     try {
-      const answers = await settled(
-        this.#threads.map(async (thread, rank) => {
-          const row = rows[Math.floor(rank / grid.columns)] as SharedHandle;
-          try {
-            return await thread.ask({ kind: 'train', job, rank, world, row, aborted }, guarded);
-          } catch (error) {
-            // Who waits for it, now or later, is told; their failures tell the others of their own groups.
-            reportLost(world, rank);
-            reportLost(row, rank % grid.columns);
-            throw error;
-          }
-        }),
-      );
-      const outcome = answers.flatMap((answer) => (answer.kind === 'outcome' && answer.outcome !== undefined ? [answer.outcome] : []))[0];
-      guarded.rethrow();
-      assert(outcome !== undefined, 'no rank brought an outcome');
-      return outcome;
+      for (let generation = 0; ; generation += 1) {
+        try {
+          const outcome = await this.#attempt({ ...job, resume: kept }, generation, aborted, guarded, (checkpoint) => {
+            kept = merge === undefined ? checkpoint : merge(kept, checkpoint);
+          });
+          guarded.rethrow();
+          return restarts.length === 0 ? outcome : { ...outcome, restarts };
+        } catch (error) {
+          if (merge === undefined || !isLoss(error) || !this.#replace(error, generation, restarts, guarded)) throw error;
+        }
+      }
     } finally {
       hooks.signal?.removeEventListener('abort', abort);
     }
+  }
+
+  /** One try, with memory of its own: what the ranks of another wrote is not looked at. */
+  async #attempt(
+    job: TrainingJob,
+    generation: number,
+    aborted: SharedArrayBuffer,
+    hooks: GuardedHooks,
+    onKeep: (checkpoint: Checkpoint) => void,
+  ): Promise<TrainingOutcome> {
+    const { workers, grid } = job.partition;
+    const size = this.workers;
+    const world = createSharedCollective({ size, generation });
+    const rows = Array.from({ length: grid.rows }, () => createSharedCollective({ size: grid.columns, workers, generation }));
+    // A rank that is no worker has a row of its own.
+    const rowOf = (rank: number): SharedHandle =>
+      rank < workers ? (rows[Math.floor(rank / grid.columns)] as SharedHandle) : createSharedCollective({ size: 1, generation });
+    const [bodyBytes, weightBytes] = [channelBytes(job), sharedBytes(job)];
+    const channels = bodyBytes === 0 ? undefined : createSharedChannels(size, bodyBytes);
+    const sharedWeights = weightBytes === 0 ? undefined : new SharedArrayBuffer(weightBytes);
+    const answers = await settled(
+      this.#threads.map(async (thread, rank) => {
+        const row = rowOf(rank);
+        const faults = this.#faults.filter((fault) => fault.rank === rank);
+        try {
+          return await thread.ask({ kind: 'train', job, rank, world, row, aborted, channels, sharedWeights, faults }, hooks, onKeep);
+        } catch (error) {
+          // Who waits for it, now or later, is told; their failures tell the others of their own groups.
+          reportLost(world, rank);
+          if (rank < workers) reportLost(row, rank % grid.columns);
+          if (channels !== undefined) reportChannelLost(channels, rank);
+          throw error;
+        }
+      }),
+    );
+    const outcome = answers.flatMap((answer) => (answer.kind === 'outcome' && answer.outcome !== undefined ? [answer.outcome] : []))[0];
+    assert(outcome !== undefined, 'no rank brought an outcome');
+    return outcome;
+  }
+
+  /** New threads in the places of those that ended. False: that happened too often. */
+  #replace(error: ParagradError, generation: number, restarts: Restart[], hooks: GuardedHooks): boolean {
+    const lost = this.#threads.filter((thread) => thread.isGone).map(({ rank }) => rank);
+    for (const rank of lost) {
+      if (restarts.filter((restart) => restart.rank === rank).length >= this.#maxRestarts) return false;
+      restarts.push({ rank, generation, why: error.message, phase: 'map' });
+      hooks.onNote(`${error.message}: it is replaced, and the run goes on from what the others have`);
+      // What it did to itself is not done again by its successor.
+      const done = this.#faults.findIndex((fault) => fault.rank === rank && fault.kind === 'kill');
+      this.#faults = this.#faults.filter((_, i) => i !== done);
+      this.#threads[rank] = new Thread(rank, workerFile());
+    }
+    return lost.length > 0;
   }
 
   /** Ends one thread at once, as a crash would: for fault injection. */
@@ -129,6 +197,10 @@ export class ThreadSession implements Session {
   async close(): Promise<void> {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
+}
+
+function isLoss(error: unknown): error is ParagradError {
+  return error instanceof ParagradError && error.code === 'PARAGRAD_WORKER_LOST';
 }
 
 /** All answers, after every thread has answered or failed; the first failure that is not the echo of another's. */

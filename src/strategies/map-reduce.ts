@@ -1,5 +1,6 @@
 import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { modelOf } from '../models/model.ts';
+import { CostMeter, type RunCosts, utilisationOf } from '../monitor/costs.ts';
 import { createOptimizer } from '../update/index.ts';
 import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
 import type { Pass, Sums, Vector } from '../update/pass.ts';
@@ -9,6 +10,7 @@ import type { Evaluator } from './evaluator.ts';
 import { explainFirstStep, PartsRecorder } from './explain.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome, ValidationWatch } from './job.ts';
 import { l2Path, pathNotes } from './l2-path.ts';
+import { MeteredCollective } from './metered.ts';
 import { problemOf } from './problem.ts';
 import type { RankHost, Strategy } from './strategy.ts';
 
@@ -21,6 +23,8 @@ export const mapReduce: Strategy = { name: 'map-reduce', run };
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const began = host.now();
   const recorder = new PartsRecorder();
+  const meter = new CostMeter(host.now);
+  const world = new MeteredCollective(host.world, meter, host.onActivity);
   const evaluator = new CellEvaluator({
     store: job.store,
     partition: job.partition,
@@ -28,7 +32,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     loss: modelOf(job.model).loss,
     classes: job.classes,
     kernels: host.kernels,
-    world: host.world,
+    world,
     row: host.row,
     seed: job.seed,
     onParts: (pass, parts) => recorder.see(pass, parts),
@@ -48,6 +52,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps, path });
   };
   const onState = (state: unknown, watch: ValidationWatch | undefined): void => {
+    meter.steps += 1;
     const length = steps.length;
     host.onState?.(() => ({ optimizer: optimizer.name, state, fingerprint, watch, steps: steps.slice(0, length), path }));
   };
@@ -88,11 +93,19 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     firstStep,
     traffic: host.world.traffic(),
     trainMs: host.now() - began,
+    costs: await costsOf(world, steps),
   };
 }
 
 /** Batches without a wait after which the event loop may have a turn. */
 const TURN_BATCHES = 16;
+
+/** What the run cost; its curve is that of the updates. */
+async function costsOf(world: MeteredCollective, steps: readonly StepRecord[]): Promise<RunCosts> {
+  const ranks = await world.gather();
+  const curve = steps.map(({ atMs, passes, iteration, objective }) => ({ atMs, passes, updates: iteration, objective }));
+  return { strategy: 'map-reduce', ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks), curve };
+}
 
 interface LoopOptions<State> {
   readonly maxPasses: number;
