@@ -6,6 +6,8 @@ import type { ArrayTask, ArrayTaskResult } from '../../data/array-tasks.ts';
 import { assert, ParagradError } from '../../errors.ts';
 import { NUMERICS_VERSION } from '../../partition/version.ts';
 import type { Checkpoint, Restart, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import { strategyOf } from '../../strategies/registry.ts';
+import type { Strategy } from '../../strategies/strategy.ts';
 import type { EngineHooks, EngineOptions, Session } from '../engine.ts';
 import { GuardedHooks } from '../hooks.ts';
 import { inline } from '../inline.ts';
@@ -56,6 +58,7 @@ export class ProcessSession implements Session {
   #generation = -1;
   #hooks: GuardedHooks | undefined;
   #known: Known = { checkpoint: undefined, count: 0 };
+  #merge: Strategy['merge'];
   #told = -1;
   #closed = false;
 
@@ -102,6 +105,7 @@ export class ProcessSession implements Session {
     this.#known = { checkpoint: job.resume, count: 0 };
     this.#told = job.resume?.steps.at(-1)?.iteration ?? -1;
     this.#restarts.length = 0;
+    this.#merge = strategyOf(job).merge;
     hooks.signal?.addEventListener('abort', abort, { once: true });
     try {
       await this.#open();
@@ -185,10 +189,17 @@ export class ProcessSession implements Session {
 
   #hear(report: Report): void {
     if (report.kind === 'steps') this.#tell(report.steps);
+    else if (report.kind === 'keep') this.#keep(report);
     else if (report.kind === 'checkpoint') {
       if (report.count >= this.#known.count) this.#known = report;
       this.#hooks?.onCheckpoint(report.checkpoint);
     }
+  }
+
+  /** Parts of a state come from several ranks: the strategy puts them together. */
+  #keep({ checkpoint, count }: Known & { readonly checkpoint: Checkpoint }): void {
+    const whole = this.#merge?.(this.#known.checkpoint, checkpoint) ?? checkpoint;
+    this.#known = { checkpoint: whole, count: Math.max(count, this.#known.count) };
   }
 
   /** Every update once: those that are done again have the bits that they had. */

@@ -92,6 +92,8 @@ export type Report =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint; readonly count: number }
+  /** A state from which a group that lost a member can go on: of one of several ranks that each have a part of it. */
+  | { readonly kind: 'keep'; readonly checkpoint: Checkpoint; readonly count: number }
   /** Rank 0 brings the outcome: it is the same on every rank. */
   | { readonly kind: 'outcome'; readonly generation: number; readonly outcome: TrainingOutcome | undefined }
   | { readonly kind: 'failed'; readonly generation: number; readonly error: PlainError }

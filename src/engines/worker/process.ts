@@ -10,8 +10,9 @@ import { openDataset } from '../../data/dataset/read.ts';
 import type { DataStore } from '../../data/store.ts';
 import { assert, ParagradError } from '../../errors.ts';
 import { NUMERICS_VERSION } from '../../partition/version.ts';
+import type { Activity } from '../../monitor/costs.ts';
 import type { Checkpoint, TrainingOutcome } from '../../strategies/job.ts';
-import { mapReduce } from '../../strategies/map-reduce.ts';
+import { strategyOf } from '../../strategies/registry.ts';
 import { kernelsFor } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
 import { turns } from '../turns.ts';
@@ -139,6 +140,12 @@ class WorkerProcess {
     this.#running = { generation, stop, done: run() };
   }
 
+  /** What a strategy with messages of its own does, after `count` steps. */
+  #show(activity: Activity, count: number): void {
+    if (activity === 'computing') this.#tracker.count = count;
+    this.#tracker.enter(activity === 'computing' ? 'map' : 'shuffle');
+  }
+
   async #stop(generation: number): Promise<void> {
     const running = this.#running;
     running?.stop.abort(new ParagradError('PARAGRAD_CLOSED', `generation ${generation} was ended by the coordinator`));
@@ -187,7 +194,7 @@ class WorkerProcess {
     const turn = turns();
     let meshes = 0;
     try {
-      return await mapReduce.run(
+      return await strategyOf(job).run(
         { ...job, store },
         {
           rank,
@@ -202,6 +209,9 @@ class WorkerProcess {
           },
           onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
           onCheckpoint: (checkpoint) => this.report({ kind: 'checkpoint', checkpoint, count: tracker.count }),
+          keep: (checkpoint) => this.report({ kind: 'keep', checkpoint, count: tracker.count }),
+          // A strategy of exchanges alone is told by its collective (`onPhase`) what it does.
+          ...(strategyOf(job).channels !== true ? {} : { onActivity: (activity, steps) => this.#show(activity, order.count + steps) }),
           onState: (take) => {
             this.#take = take;
             tracker.count += 1;
