@@ -3,6 +3,7 @@ import { timedOut } from '../../communicate/failures.ts';
 import { type Inbox, inboxOf } from '../../communicate/inbox.ts';
 import type { CostMeter } from '../../monitor/costs.ts';
 import { snapshotDue } from '../batch-finish.ts';
+import type { RankHost } from '../strategy.ts';
 import { KIND, pushOf, type Told, tellReply, told } from './messages.ts';
 import type { Replay } from './replay.ts';
 import type { ParameterServer } from './server.ts';
@@ -29,6 +30,7 @@ export interface ServeOptions {
   readonly keep: () => void;
   readonly keepEvery: number;
   readonly pause: (() => Promise<void> | undefined) | undefined;
+  readonly onActivity: RankHost['onActivity'];
 }
 
 /** After so long without a word from any worker the run has failed. */
@@ -60,7 +62,7 @@ export class Serving {
   }
 
   async run(): Promise<void> {
-    const { server, replay, workers, meter, pause, now } = this.#options;
+    const { server, replay, workers, meter, pause, now, onActivity } = this.#options;
     meter.enter('waiting');
     let silent = now();
     while (this.#left.size < workers) {
@@ -71,9 +73,11 @@ export class Serving {
         continue;
       }
       meter.enter('computing');
+      onActivity?.('computing', server.version);
       this.#hear(mail.peer, told(mail.message));
       this.#record();
       meter.enter('communicating');
+      onActivity?.('communicating', server.version);
       for (const reply of (replay ?? server).settle()) {
         if (reply.kind === 'end') this.#left.add(reply.worker);
         const channel = this.#options.channels[reply.worker] as Channel;

@@ -138,6 +138,7 @@ async function serve(
     keep: () => host.keep?.(checkpoint()),
     keepEvery: KEEP_EVERY,
     pause: host.pause,
+    onActivity: host.onActivity,
   });
   try {
     await serving.run();
