@@ -1,3 +1,5 @@
+import type { Address } from '../communicate/streams/address.ts';
+import type { Key } from '../communicate/streams/key.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 
@@ -32,8 +34,21 @@ export interface EngineOptions {
   readonly timeoutMs?: number | undefined;
   /** What workers do to themselves, to show what happens then. */
   readonly faults?: readonly RankFault[] | undefined;
+  /** Workers run on other machines, that the user starts. */
+  readonly machines?: MachineOptions | undefined;
   /** Folders that workers remove when the coordinator's process ended without doing it. */
   readonly remove?: readonly string[] | undefined;
+}
+
+/** Where machines are met that work for this run. */
+export interface MachineOptions {
+  /** Where to wait for machines that join; undefined: any free port, for those that are called. */
+  readonly bind?: Address | undefined;
+  /** Machines that listen, and are called. */
+  readonly hosts: readonly Address[];
+  readonly key: Key;
+  /** How long to wait for a machine, at the beginning and when one was lost; default 300,000. */
+  readonly waitMs?: number | undefined;
 }
 
 /** `phase`: one of those that docs/algorithms.md names, `map`, `loading` or `idle`. `step`: readings of the data by the loop before it. */

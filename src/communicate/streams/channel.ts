@@ -68,6 +68,13 @@ export class StreamChannel implements Channel {
     }
   }
 
+  /** Internet addresses of this end and of the other, where it is TCP. */
+  get ends(): { readonly own: string | undefined; readonly peer: string | undefined } {
+    const { localAddress, remoteAddress } = this.#wire.socket;
+    const plain = (address: string | undefined): string | undefined => address?.replace(/^::ffff:(?=\d+\.)/u, '');
+    return { own: plain(localAddress), peer: plain(remoteAddress) };
+  }
+
   #end(error: Error | undefined): void {
     if (!(error instanceof ParagradError)) {
       this.#stop(peerLost([this.peer], 0));

@@ -126,7 +126,7 @@ function wholeBytes(layout: Layout, chunk: number): number {
 }
 
 /** Panel by panel: a panel's columns stand one after the other. */
-function copyColumns(layout: Layout, panels: number, columns: { begin: number; end: number }, from: Uint8Array, to: Uint8Array): void {
+export function copyColumns(layout: Layout, panels: number, columns: { begin: number; end: number }, from: Uint8Array, to: Uint8Array): void {
   const columnBytes = panelRows(layout.dtype) * bytesPerValue(layout.dtype);
   const width = (columns.end - columns.begin) * columnBytes;
   for (let panel = 0; panel < panels; panel += 1) {

@@ -1,4 +1,6 @@
 import type { Address } from '../../communicate/streams/address.ts';
+import type { StreamChannel } from '../../communicate/streams/channel.ts';
+import type { Hello, Welcome } from '../../communicate/streams/greeting.ts';
 import type { Key } from '../../communicate/streams/key.ts';
 import type { Invitation } from '../worker/orders.ts';
 
@@ -12,9 +14,21 @@ export interface Launcher {
   open(): Promise<Premises>;
   /**
    * Starts the worker of an invitation. It must call `serve(invitation, key, file)` (worker/process.ts), for instance by running
-   * the bundle with the environment of `environmentOf`. Nothing is thrown: a start that fails is `gone`.
+   * the bundle with the environment of `environmentOf`. A start that fails is `gone`; an error that is thrown ends the run: where
+   * nobody is there to start it, in time.
    */
-  start(invitation: Invitation, key: Key | undefined): Launched;
+  start(invitation: Invitation, key: Key | undefined, signal: AbortSignal | undefined): Launched | Promise<Launched>;
+}
+
+/** Who else comes to the coordinator's port than workers that were invited. */
+export interface Guests {
+  /** The port is open, for a run of so many workers. */
+  opened(control: Address, workers: number, note: (text: string) => void): void;
+  wants(hello: Hello): boolean;
+  admit(hello: Hello): Omit<Welcome, 'numericsVersion'>;
+  arrive(channel: StreamChannel, hello: Hello): void;
+  /** Somebody was not let in. */
+  refused(error: Error): void;
 }
 
 export interface Premises {
@@ -22,8 +36,11 @@ export interface Premises {
   readonly control: Address;
   /** Of the run; needed where addresses are TCP. */
   readonly key: Key | undefined;
+  /** Workers are on other machines, where they cannot watch this process. */
+  readonly isRemote?: boolean;
   /** Folders of this machine that are removed at the end, whoever does it. */
   readonly folders: readonly string[];
+  readonly guests?: Guests | undefined;
   /** Where a rank shall be met by others. */
   addressOf(rank: number, attempt: number): Address;
   close(): Promise<void>;

@@ -17,7 +17,7 @@ export function environmentOf(invitation: Invitation, key: Key | undefined): Rec
  * Workers that are children of this process, met by unix sockets in a folder that only the user may enter. Each is a session of its
  * own for the system, so that Ctrl-C in the terminal reaches the coordinator alone.
  */
-export const local: Launcher = {
+export const local = {
   name: 'local',
   async open() {
     const folder = await createSocketFolder();
@@ -29,8 +29,8 @@ export const local: Launcher = {
       close: () => folder.remove(),
     };
   },
-  start: (invitation, key) => new LocalWorker(invitation, key),
-};
+  start: (invitation: Invitation, key: Key | undefined): Launched => new LocalWorker(invitation, key),
+} satisfies Launcher;
 
 class LocalWorker implements Launched {
   readonly #child: ChildProcess;

@@ -1,18 +1,20 @@
 import type { StreamChannel } from '../../communicate/streams/channel.ts';
 import type { Hello, Welcome } from '../../communicate/streams/greeting.ts';
 import { refused } from '../../communicate/streams/greeting.ts';
+import type { Key } from '../../communicate/streams/key.ts';
 import { type Listener, listen } from '../../communicate/streams/listen.ts';
 import type { ArrayTask, ArrayTaskResult } from '../../data/array-tasks.ts';
 import { assert, ParagradError } from '../../errors.ts';
 import { NUMERICS_VERSION } from '../../partition/version.ts';
-import type { Checkpoint, Restart, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import type { Checkpoint, DataSource, Restart, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
 import { strategyOf } from '../../strategies/registry.ts';
 import type { Strategy } from '../../strategies/strategy.ts';
 import type { EngineHooks, EngineOptions, Session } from '../engine.ts';
 import { GuardedHooks } from '../hooks.ts';
 import { inline } from '../inline.ts';
-import { type Exchange, type Fault, GROUP, type JobOrder, PHASES, type Report } from '../worker/orders.ts';
-import type { Launcher, Premises } from './launcher.ts';
+import { type Exchange, type Fault, GROUP, type Invitation, type JobOrder, PHASES, type Report } from '../worker/orders.ts';
+import { CellServer } from './cells.ts';
+import type { Launched, Launcher, Premises } from './launcher.ts';
 import { Lost, Seat } from './seat.ts';
 
 const ALGORITHMS = { 'peer-to-peer': 'direct', 'client-server': 'client-server', ring: 'ring' } as const;
@@ -61,6 +63,10 @@ export class ProcessSession implements Session {
   #merge: Strategy['merge'];
   #told = -1;
   #closed = false;
+  /** What workers read, and who hands it to those that cannot. */
+  #source: DataSource | undefined;
+  #cells: CellServer | undefined;
+  #signal: AbortSignal | undefined;
 
   /** `workers`: ranks; those behind the workers of a job's partition own no data. */
   constructor(workers: number, launcher: Launcher, options: EngineOptions = {}) {
@@ -102,6 +108,8 @@ export class ProcessSession implements Session {
     });
     let thrown = false;
     this.#hooks = guarded;
+    this.#source = job.source;
+    this.#signal = hooks.signal;
     this.#known = { checkpoint: job.resume, count: 0 };
     this.#told = job.resume?.steps.at(-1)?.iteration ?? -1;
     this.#restarts.length = 0;
@@ -130,6 +138,7 @@ export class ProcessSession implements Session {
     this.#closed = true;
     clearInterval(this.#watch);
     this.#listener?.close();
+    this.#cells?.close();
     await Promise.all(this.#seats.map((seat) => seat.close()));
     await this.#premises?.close();
     this.#premises = undefined;
@@ -139,15 +148,16 @@ export class ProcessSession implements Session {
   async #open(): Promise<void> {
     if (this.#premises !== undefined) return;
     this.#premises = await this.#launcher.open();
-    const { control, key } = this.#premises;
+    const { control, key, guests } = this.#premises;
     this.#listener = await listen({
       address: control,
       key,
       numericsVersion: NUMERICS_VERSION,
       admit: (hello) => this.#admit(hello),
       onChannel: (channel, hello) => this.#arrive(channel, hello),
-      onRefused: (error) => this.#hooks?.onNote(error.message),
+      onRefused: (error) => (guests === undefined ? this.#hooks?.onNote(error.message) : guests.refused(error)),
     });
+    guests?.opened(this.#listener.address, this.workers, (text) => this.#hooks?.onNote(text));
     const every = this.#pulseMs;
     let checkedAt = performance.now();
     this.#watch = setInterval(() => {
@@ -166,25 +176,45 @@ export class ProcessSession implements Session {
 
   #admit(hello: Hello): Omit<Welcome, 'numericsVersion'> {
     const { group, rank: asked, generation } = hello;
+    const guests = this.#premises?.guests;
+    if (guests?.wants(hello)) return guests.admit(hello);
     const wanted = (seat: Seat): boolean => seat.isAlive && !seat.isConnected;
     const seat = asked === undefined ? this.#seats.find(wanted) : this.#seats[asked];
-    const isKnown = group === GROUP.control || group === GROUP.pulse;
+    const isKnown = group === GROUP.control || group === GROUP.pulse || group === GROUP.cells;
     if (seat === undefined || !isKnown || !seat.isAlive) throw refused(`group ${group}: there is no place for rank ${asked}`, asked);
     if (asked !== undefined && generation !== seat.attempt)
       throw refused(`rank ${asked} came as start ${generation}, and start ${seat.attempt} is waited for`, asked);
-    if (seat.isConnected !== (group === GROUP.pulse)) throw refused(`group ${group}: rank ${seat.rank} is already there`, seat.rank);
+    if (seat.isConnected !== (group !== GROUP.control)) throw refused(`group ${group}: rank ${seat.rank} is already there`, seat.rank);
     return { rank: this.workers, you: seat.rank, size: this.workers + 1, generation: seat.attempt };
   }
 
   #arrive(channel: StreamChannel, hello: Hello): void {
+    const guests = this.#premises?.guests;
+    if (guests?.wants(hello)) {
+      guests.arrive(channel, hello);
+      return;
+    }
     const seat = this.#seats[channel.peer] as Seat;
     const isLate = !seat.isAlive || (hello.rank !== undefined && hello.generation !== seat.attempt);
-    if (this.#closed || isLate || seat.isConnected !== (hello.group === GROUP.pulse)) void channel.close();
+    if (this.#closed || isLate || seat.isConnected !== (hello.group !== GROUP.control)) void channel.close();
     else if (hello.group === GROUP.pulse) seat.connectPulse(channel);
+    else if (hello.group === GROUP.cells) this.#serveCells(channel);
     else {
       seat.connect(channel);
       this.#arrivals.get(seat.rank)?.();
     }
+  }
+
+  /** A worker does not see the folder of the dataset. */
+  #serveCells(channel: StreamChannel): void {
+    const source = this.#source;
+    if (source === undefined) return void channel.close();
+    if (this.#cells?.source !== source) {
+      this.#cells?.close();
+      this.#cells = new CellServer(source);
+      this.#hooks?.onNote(`workers that do not see ${source.folder} get their rows from this process`);
+    }
+    void this.#cells.serve(channel);
   }
 
   #hear(report: Report): void {
@@ -253,10 +283,29 @@ export class ProcessSession implements Session {
     const came = new Promise<void>((resolve) => {
       this.#arrivals.set(rank, resolve);
     });
-    seat.begin(this.#launcher.start(invitation, key));
+    seat.begin(await this.#launch(invitation, key));
     const ready = seat.expect(['ready'], { timeoutMs: START_MS });
     void came.then(() => seat.send({ kind: 'welcome', faults: seat.faults, slow: seat.slow }));
     seat.address = (await ready).address;
+  }
+
+  /** @throws what the launcher does: nobody can take the place. What was learned until then is handed out before. */
+  async #launch(invitation: Invitation, key: Key | undefined): Promise<Launched> {
+    try {
+      return await this.#launcher.start(invitation, key, this.#signal);
+    } catch (error) {
+      if (this.#generation < 0) throw error;
+      if (this.#known.checkpoint !== undefined) this.#hooks?.onCheckpoint(this.#known.checkpoint);
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ParagradError(
+        'PARAGRAD_WORKER_LOST',
+        `worker ${invitation.rank} was not replaced: ${why}: --resume goes on, where the run has a folder`,
+        {
+          place: invitation.rank === undefined ? {} : { rank: invitation.rank },
+          cause: error,
+        },
+      );
+    }
   }
 
   /** One generation. Undefined: it was ended by a loss, and what the survivors know has been collected. */

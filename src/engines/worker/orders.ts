@@ -19,12 +19,16 @@ export interface Invitation {
   readonly own: Address;
   /** Of the coordinator, where it runs on the same machine: when it is gone, so are these folders. */
   readonly parent?: { readonly pid: number; readonly remove: readonly string[] } | undefined;
+  /** By which name other ranks find it, where that is not the host of `own`. */
+  readonly advertise?: string | undefined;
+  /** It may ask the coordinator for its cells, where it does not see the folder of the dataset. */
+  readonly mayFetch?: boolean;
   /** How often the worker shows that it is alive. */
   readonly pulseMs: number;
 }
 
 /** Names of the groups that are greeted at the coordinator's port. */
-export const GROUP = { control: 'control', pulse: 'pulse' } as const;
+export const GROUP = { control: 'control', pulse: 'pulse', cells: 'cells' } as const;
 
 /** All of a job but the data. */
 export type JobOrder = Omit<TrainingJob, 'store' | 'source'>;

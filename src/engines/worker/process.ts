@@ -5,8 +5,9 @@ import type { StreamChannel } from '../../communicate/streams/channel.ts';
 import { connect } from '../../communicate/streams/connect.ts';
 import type { Key } from '../../communicate/streams/key.ts';
 import { createMesh, type MeshPort, openPort } from '../../communicate/streams/mesh.ts';
+import type { CellFacts } from '../../data/dataset/cells.ts';
 import { loadParts, NO_PART, partsOf } from '../../data/dataset/part.ts';
-import { openDataset } from '../../data/dataset/read.ts';
+import { type Dataset, openDataset } from '../../data/dataset/read.ts';
 import type { DataStore } from '../../data/store.ts';
 import { assert, ParagradError } from '../../errors.ts';
 import { NUMERICS_VERSION } from '../../partition/version.ts';
@@ -16,6 +17,7 @@ import { strategyOf } from '../../strategies/registry.ts';
 import { kernelsFor } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
 import { turns } from '../turns.ts';
+import { type CellSource, fetchParts } from './cells.ts';
 import { GROUP, type Invitation, type Order, type Phase, type Report } from './orders.ts';
 import { decodePlain, encodePlain } from './plain.ts';
 import { plainError } from './plain-error.ts';
@@ -42,8 +44,11 @@ export async function serve(invitation: Invitation, key: Key | undefined, file: 
   const { channel, welcome } = await connect({ address: control, key, hello });
   const pulse = new Pulse(file, { control, key, rank: welcome.you, attempt: welcome.generation, pulseMs, parent });
   const port = await openPort({ address: own, key, numericsVersion: NUMERICS_VERSION });
-  const worker = new WorkerProcess(welcome.you, channel, port, new Tracker(pulse));
-  worker.report({ kind: 'ready', pid: process.pid, address: port.address });
+  const cells = invitation.mayFetch === true ? { control, key, rank: welcome.you, attempt: welcome.generation } : undefined;
+  const worker = new WorkerProcess(welcome.you, channel, port, new Tracker(pulse), cells);
+  const { address } = port;
+  const host = address.kind === 'tls' ? (invitation.advertise ?? address.host) : '';
+  worker.report({ kind: 'ready', pid: process.pid, address: address.kind === 'tls' ? { ...address, host } : address });
   try {
     await worker.obey();
   } catch {
@@ -65,16 +70,19 @@ class WorkerProcess {
   readonly #control: StreamChannel;
   readonly #port: MeshPort;
   readonly #tracker: Tracker;
+  readonly #cells: CellSource | undefined;
   #data: { readonly order: string; readonly store: DataStore } | undefined;
   #running: Running | undefined;
   #aborted = false;
   #take: (() => Checkpoint) | undefined;
 
-  constructor(rank: number, control: StreamChannel, port: MeshPort, tracker: Tracker) {
+  /** `cells`: where to ask for them, where there is no folder with them. */
+  constructor(rank: number, control: StreamChannel, port: MeshPort, tracker: Tracker, cells: CellSource | undefined) {
     this.#rank = rank;
     this.#control = control;
     this.#port = port;
     this.#tracker = tracker;
+    this.#cells = cells;
   }
 
   report(report: Report): void {
@@ -112,15 +120,30 @@ class WorkerProcess {
 
   async #read({ data, partition }: LoadOrder): Promise<DataStore> {
     this.#tracker.enter('loading');
-    const dataset = await openDataset(data.folder, NUMERICS_VERSION);
-    if (dataset.manifest.id !== data.id)
-      throw new ParagradError('PARAGRAD_DATASET_MIXED', `${data.folder} is not the dataset that the coordinator has: it has another id`, {
-        place: { file: data.folder },
-      });
     const share = partition.shares[this.#rank];
     const nothing = { training: NO_PART, validation: NO_PART };
-    const parts = share === undefined ? nothing : partsOf(dataset.manifest.layouts, partition, share);
-    return loadParts(dataset, parts, { factors: data.factors, onChunk: () => this.#tracker.enter('loading') });
+    const own = ({ layouts }: CellFacts): typeof nothing => (share === undefined ? nothing : partsOf(layouts, partition, share));
+    const options = { factors: data.factors, onChunk: () => this.#tracker.enter('loading') };
+    const dataset = await this.#open(data);
+    if (dataset === undefined) return fetchParts(this.#cells as CellSource, data.id, own, options);
+    return loadParts(dataset, own(dataset.manifest), options);
+  }
+
+  /** Undefined: it is not here, but may be asked for. */
+  async #open({ folder, id }: LoadOrder['data']): Promise<Dataset | undefined> {
+    const mayFetch = this.#cells !== undefined;
+    let dataset: Dataset;
+    try {
+      dataset = await openDataset(folder, NUMERICS_VERSION);
+    } catch (error) {
+      if (mayFetch) return undefined;
+      throw error;
+    }
+    if (dataset.manifest.id === id) return dataset;
+    if (mayFetch) return undefined;
+    throw new ParagradError('PARAGRAD_DATASET_MIXED', `${folder} is not the dataset that the coordinator has: it has another id`, {
+      place: { file: folder },
+    });
   }
 
   #start(order: RunOrder): void {
