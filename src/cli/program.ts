@@ -105,12 +105,16 @@ function addTrain(program: Command, handlers: Handlers): void {
     'Training:',
     option(
       '--optimizer <name>',
-      'auto, conjugate-gradient, normal-equations, lbfgs, plain-lbfgs, newton-cg, gradient-descent, momentum or nesterov (default auto)',
+      'auto, conjugate-gradient, normal-equations, lbfgs, plain-lbfgs, newton-cg, gradient-descent, momentum, nesterov; of mini-batches: sgd, svrg, adam, adamw, rmsprop or adagrad (default auto)',
     ),
-    option('--learning-rate <number>', 'step of gradient-descent, momentum and nesterov, or auto (default auto)', parseRate),
+    option('--learning-rate <number>', 'step of gradient-descent, momentum, nesterov and mini-batches, or auto (default auto)', parseRate),
     option('--line-search <none|backtracking>', 'gradient-descent: backtracking looks for every step (default none)'),
-    option('--momentum <number>', 'momentum: share of the last step that is kept (default 0.9)', parseNumber),
-    option('--tolerance <number>', 'end at this part of the possible gain; 0: as precise as can be (default 1e-6)', parseNumber),
+    option('--momentum <number>', 'share of the last step that is kept (momentum: default 0.9)', parseNumber),
+    option(
+      '--tolerance <number>',
+      'end at this part of the possible gain; 0: as precise as can be (default 1e-6, with mini-batches 5e-3)',
+      parseNumber,
+    ),
     option('--max-passes <count>', 'most readings of the training rows (default 1000)', parseCount),
     option('--time-limit <time>', 'end training after 90, 90s, 5m or 1h, and keep what was learned', parseDuration),
     option('--start <null|zero>', 'start at the intercept-only model, or at all zeros (default null)'),
@@ -120,6 +124,25 @@ function addTrain(program: Command, handlers: Handlers): void {
     option('--checkpoint-every <time>', 'save what --resume needs this often (default 60s)', parseDuration),
   );
   group(
+  group(
+    train,
+    'Mini-batches (a step for every few rows, each row once per epoch):',
+    option(
+      '--batch-size <rows>',
+      'rows of a batch (default: all rows at once; 256 with sgd, svrg, adam, adamw, rmsprop, adagrad)',
+      parseCount,
+    ),
+    option('--epochs <count>', 'exactly so many times through the rows (default: until --tolerance is reached)', parseCount),
+    option(
+      '--schedule <how>',
+      'the rate: auto (halved where noise is what remains), constant, step (halved every 5 epochs), cosine (over --epochs, else 20) or inverse-sqrt (default auto; constant with a --learning-rate)',
+    ),
+    option('--warmup <epochs>', 'epochs over which the rate rises, such as 0.5 (default 0)', parseNumber),
+    option(
+      '--precondition <how>',
+      'multiply gradients with the inverse of a sampled curvature matrix (sample), of its diagonal, or not (none) (default auto, by cost)',
+    ),
+  );
     train,
     'Parallel (the result has the same bits whatever is chosen):',
     option('--engine <auto|inline|threads|processes>', 'where the work is done (default auto: inline or threads, by the size of the data)'),
@@ -128,7 +151,22 @@ function addTrain(program: Command, handlers: Handlers): void {
   );
   group(
     train,
-    'Processes (--engine processes: they share no memory, and a lost one is replaced):',
+    'Strategies (who waits for whom; those other than map-reduce take mini-batches):',
+    option('--strategy <name>', 'map-reduce, parameter-server, local-sgd, hogwild or gossip (default map-reduce)'),
+    option('--staleness <clocks>', 'parameter-server: how far a worker may be ahead; 0: all wait (default: nobody waits)', parseCount),
+    option('--late <rule>', 'parameter-server: late gradients: apply, damp, refuse or compensate (default apply)'),
+    option('--servers <count>', 'parameter-server: each with a part of the weights (default 1)', parseCount),
+    option('--replay <run>', 'parameter-server: do again what that run did, to the bit'),
+    option('--sync-every <steps>', 'local-sgd, gossip: steps between two averages (default by the data; gossip 1)', parseCount),
+    option('--clients <count>', 'local-sgd: virtual clients, hosted by the workers; they decide the bits (default 4)', parseCount),
+    option('--participation <share>', 'local-sgd: clients in each round, such as 0.5 (default 1)', parseNumber),
+    option('--server-momentum <number>', 'local-sgd: share of the last change that is kept (default 0)', parseNumber),
+    option('--topology <shape>', 'gossip: ring, torus or complete (default ring)'),
+    option('--partner <rule>', 'gossip: rotating or random (default rotating)'),
+  );
+  group(
+    train,
+    'Processes (--engine processes or ray: they share no memory, and a lost one is replaced):',
     option('--communicate <how>', 'peer-to-peer, client-server or ring, whose bits depend on --workers (default peer-to-peer)'),
     option('--reducers <count>', 'client-server: workers that add for all (default 1)', parseCount),
     option('--max-restarts <count>', 'how often each worker is replaced before the run ends (default 3)', parseCount),

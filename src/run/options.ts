@@ -3,6 +3,7 @@ import { ENGINES } from '../engines/registry.ts';
 import { ParagradError } from '../errors.ts';
 import { MODELS } from '../models/model.ts';
 import { OPTIMIZERS, SQUARED_ONLY, WITH_RATE } from '../update/index.ts';
+import { batchDefaults, checkBatchOptions, withMomentum } from './batch-options.ts';
 import { checkProcessOptions } from './process-options.ts';
 import type { TrainOptions } from './types.ts';
 
@@ -55,7 +56,8 @@ const DEFAULTS = {
 export function resolveOptions(options: TrainOptions): ResolvedOptions {
   const { signal: _signal, onEvent: _onEvent, ...given } = options;
   const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const resolved: ResolvedOptions = { ...DEFAULTS, ...stated };
+  const resolved: ResolvedOptions = { ...DEFAULTS, ...stated, ...batchDefaults(given, takesBatches(given)) };
+  checkStrategyOptions(resolved);
   oneOf('--model', resolved.model, ['auto', ...Object.keys(MODELS)]);
   oneOf('--optimizer', resolved.optimizer, ['auto', ...Object.keys(OPTIMIZERS)]);
   oneOf('--dtype', resolved.dtype, ['f32', 'f64']);
@@ -86,7 +88,9 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   whole('--max-categories', resolved.maxCategories, 1, 65_536);
   if (resolved.learningRate !== 'auto') belongsTo('--learning-rate', resolved, WITH_RATE, 'has no fixed rate');
   if (resolved.lineSearch === 'backtracking') belongsTo('--line-search', resolved, ['gradient-descent'], 'chooses its steps itself');
-  if (resolved.momentum !== undefined) belongsTo('--momentum', resolved, ['momentum'], 'has none to choose');
+  checkBatchOptions(resolved);
+  if (resolved.momentum !== undefined)
+    belongsTo('--momentum', resolved, withMomentum(resolved.batchSize !== undefined), 'has none to choose');
   if (resolved.model === 'softmax' && resolved.offset !== undefined)
     throw wrong('--offset', '--offset is added to every class alike, which changes nothing: leave it out with --model softmax');
   if ((resolved.model === 'logistic' || resolved.model === 'softmax') && SQUARED_ONLY.includes(resolved.optimizer))

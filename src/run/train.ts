@@ -211,6 +211,11 @@ async function folderOf({ out, force }: ResolvedOptions, resume: Checkpoint | un
  * Who encodes arrays: the threads that will train, where the matrix lies in shared memory (any other would be copied to each of
  * them); else this thread.
  */
+      batchSize: options.batchSize,
+      epochs: options.epochs,
+      schedule: options.schedule,
+      warmup: options.warmup,
+      precondition: options.precondition,
 async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Crew): Promise<Packers> {
   const validation = Math.round(source.rows * options.validationFraction);
   const { dtype, chunkRows, blockColumns } = options;
@@ -219,6 +224,7 @@ async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Cr
 }
 
 /** The workers of a plan, where they are threads: only these share memory. */
+    seed: options.seed,
 async function packersFor(plan: Plan | undefined, crew: Crew): Promise<Packers> {
   const threads = plan?.engine === 'threads';
   const session = await crew.open(threads ? 'threads' : 'inline', threads ? plan.partition.workers : 1);

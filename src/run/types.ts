@@ -49,6 +49,28 @@ export interface TrainOptions {
   readonly precondition?: 'auto' | 'none' | 'diagonal' | 'sample';
   /** Default 1e-6 (mini-batches 5e-3): of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
   readonly tolerance?: number;
+  /** Default 'map-reduce': all workers together; others take a step for every mini-batch, and wait less (docs/strategies.md). */
+  readonly strategy?: StrategyName;
+  /** Parameter server: clocks that a worker may be ahead of the slowest; 0 is bulk-synchronous. Default: none waits (asynchronous). */
+  readonly staleness?: number;
+  /** Parameter server: what becomes of gradients of weights that have changed since. Default 'apply'. */
+  readonly late?: LateRuleName;
+  /** Parameter server: how many, each with a part of the weights. Default 1. */
+  readonly servers?: number;
+  /** Parameter server: do again what the run in this folder did, in the order in which it applied gradients. */
+  readonly replay?: string;
+  /** Local SGD, gossip: steps between two averages. Default by the data; gossip 1. */
+  readonly syncEvery?: number;
+  /** Local SGD: virtual clients, each with its own rows; they decide bits, workers do not. Default 4. */
+  readonly clients?: number;
+  /** Local SGD: share of the clients that take part in a round. Default 1. */
+  readonly participation?: number;
+  /** Local SGD: share of the averaged weights' last change that is kept. Default 0. */
+  readonly serverMomentum?: number;
+  /** Gossip: who may meet whom. Default 'ring'. */
+  readonly topology?: Topology;
+  /** Gossip: who of them does. Default 'rotating'. */
+  readonly partner?: PartnerRule;
   /** Readings of the training data; default 1000. */
   readonly maxPasses?: number;
   /** Default: none. What was learned until then is the result. */

@@ -131,7 +131,8 @@ export async function loop<State>(
   evaluator: Evaluator,
   options: LoopOptions<State>,
 ): Promise<{ state: State; reason: EndReason; watch: ValidationWatch | undefined }> {
-  let state = options.resume === undefined ? optimizer.init(problem) : (options.resume.state as State);
+  // A state of its own: those of mini-batches are changed in place, and ranks of one thread are handed the same.
+  let state = options.resume === undefined ? optimizer.init(problem) : (structuredClone(options.resume.state) as State);
   let watch = options.resume?.watch;
   let iteration = options.resume === undefined ? -1 : optimizer.progress(state).iteration;
   let batches = 0;

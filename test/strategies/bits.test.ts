@@ -4,7 +4,7 @@ import { inline } from '../../src/engines/inline.ts';
 import { ParagradError } from '../../src/errors.ts';
 import type { PartitionKind } from '../../src/partition/plan.ts';
 import type { TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
-import { OPTIMIZERS, SQUARED_ONLY } from '../../src/update/index.ts';
+import { OF_BATCHES, OPTIMIZERS, SQUARED_ONLY } from '../../src/update/index.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
 
 /** Law: the split, the number of ranks, the kernels and the segments change no bit (docs/numerics.md). */
@@ -14,11 +14,20 @@ const bits = ({ outcome, progress, validationLoss }: TrainingOutcome): string =>
   ).toString('hex');
 
 const BACKTRACKING = 'gradient-descent with backtracking';
-const ALL = [...Object.keys(OPTIMIZERS), BACKTRACKING];
+const BATCHES = ' with mini-batches';
+const ALL = [...Object.keys(OPTIMIZERS), BACKTRACKING, `momentum${BATCHES}`, `nesterov${BATCHES}`];
+/** Cuts panels, and leaves a short batch at the end of an epoch. */
+const BATCH_ROWS = 37;
 const NAMES = { linear: ALL, logistic: ALL.filter((name) => !SQUARED_ONLY.includes(name)) };
-const optimizerOf = (name: string): Pick<TrainingJob, 'optimizer' | 'optimizerOptions'> => ({
-  optimizer: name === BACKTRACKING ? 'gradient-descent' : name,
-  optimizerOptions: { tolerance: 1e-6, learningRate: 'auto', lineSearch: name === BACKTRACKING ? 'backtracking' : 'none' },
+const optimizerOf = (name: string): Pick<TrainingJob, 'optimizer' | 'optimizerOptions' | 'seed'> => ({
+  optimizer: name === BACKTRACKING ? 'gradient-descent' : name.replace(BATCHES, ''),
+  optimizerOptions: {
+    tolerance: 1e-6,
+    learningRate: 'auto',
+    lineSearch: name === BACKTRACKING ? 'backtracking' : 'none',
+    ...(OF_BATCHES.includes(name) || name.endsWith(BATCHES) ? { batchSize: BATCH_ROWS } : {}),
+  },
+  seed: 5,
 });
 const KINDS: readonly PartitionKind[] = ['rows', 'columns', 'grid'];
 
@@ -28,7 +37,11 @@ describe.each(['f32', 'f64'] as const)('%s', (dtype) => {
       const data = randomData(7, 301, 15, model === 'logistic');
       const validation = randomData(8, 50, 15, model === 'logistic');
       const store = storeOf(data, { dtype, chunkRows: 16, blockColumns: 2, validation });
-      const options: Partial<TrainingJob> = { model, ...optimizerOf(name), maxPasses: 12 };
+      const options: Partial<TrainingJob> = {
+        model,
+        ...optimizerOf(name),
+        maxPasses: name in OPTIMIZERS && !OF_BATCHES.includes(name) ? 12 : 5,
+      };
       expect(store.training.layout.chunks).toBeGreaterThanOrEqual(8);
       expect(store.training.layout.blocks).toBeGreaterThanOrEqual(7);
       const base = await inline.open(1).train(jobOf(store, options), {});
