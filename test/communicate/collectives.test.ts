@@ -1,5 +1,5 @@
 import { collectiveConformance } from './conformance.ts';
-import { loopbackHost, meshHost } from './message-hosts.ts';
+import { linkHost, loopbackHost, meshHost } from './message-hosts.ts';
 import { sharedHost } from './shared-host.ts';
 
 collectiveConformance('messages by loopback', () => Promise.resolve(loopbackHost()));
@@ -8,3 +8,4 @@ collectiveConformance('shared memory', sharedHost);
 collectiveConformance('messages by unix sockets', () => meshHost('unix'));
 collectiveConformance('messages by TCP with TLS', () => meshHost('tls'));
 collectiveConformance('client and server by unix sockets', () => meshHost('unix', 1));
+collectiveConformance('messages over links', () => Promise.resolve(linkHost()));

@@ -1,5 +1,6 @@
 import type { Channel } from '../../src/communicate/channel.ts';
 import type { Collective } from '../../src/communicate/collective.ts';
+import { Link } from '../../src/communicate/link.ts';
 import { createLoopbackChannels } from '../../src/communicate/loopback/channel.ts';
 import { createMessageCollective } from '../../src/communicate/messages/collective.ts';
 import { newKey } from '../../src/communicate/streams/key.ts';
@@ -58,6 +59,18 @@ function messageHost(
     },
     end,
   };
+}
+
+/** Over links that delay and limit. */
+export function linkHost(): Host {
+  const connect = (size: number): Promise<(Channel | undefined)[][]> =>
+    Promise.resolve(
+      createLoopbackChannels(size).map((row) => {
+        const link = new Link({ delayMs: 0.05, bytesPerSecond: 1e9 });
+        return row.map((channel) => (channel === undefined ? undefined : link.wrap(channel)));
+      }),
+    );
+  return messageHost('links', connect, () => Promise.resolve());
 }
 
 /** `reducers`: client–server with so many of them, or as many as there are ranks. */

@@ -118,7 +118,12 @@ export class Links {
       }),
     );
     this.waitMs += performance.now() - begin;
-    if (late.length > 0) throw timedOut(late, step, timeoutMs);
+    if (late.length > 0)
+      throw timedOut(
+        late.sort((a, b) => a - b),
+        step,
+        timeoutMs,
+      );
     return answers;
   }
 
