@@ -3,12 +3,14 @@ import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
 import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
+import type { RunCosts } from '../monitor/costs.ts';
 import type { StepRecord } from '../strategies/job.ts';
 import { vectorOf } from '../update/vectors.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { NewFolder } from './run-folder.ts';
+import { orderBytes, orderFile } from './strategy-options.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /** Files of a run and model folder. */
@@ -32,10 +34,17 @@ export interface RunFiles {
   readonly config: string;
   readonly steps: readonly StepRecord[];
   readonly diagnostics: Diagnostics | null;
+  readonly costs?: RunCosts | undefined;
+  /** Parameter server: what each server applied. */
+  readonly orders?: readonly Int32Array[] | undefined;
 }
 
 /** Writes the files; the folder gets its name when the caller commits it. */
-export async function writeModel(folder: NewFolder, model: FittedModel, { config, steps, diagnostics }: RunFiles): Promise<void> {
+export async function writeModel(
+  folder: NewFolder,
+  model: FittedModel,
+  { config, steps, diagnostics, costs, orders }: RunFiles,
+): Promise<void> {
   const { weights, intercept, others } = model.vector;
   const classes = 1 + (others?.length ?? 0);
   const tensors = {
@@ -49,7 +58,9 @@ export async function writeModel(folder: NewFolder, model: FittedModel, { config
   const metadata = { format: FORMAT, numericsVersion: String(NUMERICS_VERSION), sha256: model.weightsSha256 };
   await folder.write(WEIGHTS, writeSafetensors(tensors, metadata));
   await folder.write(CONFIG, config);
-  await folder.write(EVENTS, steps.map((step) => `${JSON.stringify({ kind: 'step', ...step })}\n`).join(''));
+  const events = [...steps.map((step) => ({ kind: 'step', ...step })), ...(costs === undefined ? [] : [{ kind: 'costs', ...costs }])];
+  await folder.write(EVENTS, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  for (const [server, words] of (orders ?? []).entries()) await folder.write(orderFile(server), orderBytes(words));
   if (diagnostics !== null) await folder.write(DIAGNOSTICS, `${JSON.stringify(diagnostics)}\n`);
   const head = { format: FORMAT, formatVersion: FORMAT_VERSION, numericsVersion: NUMERICS_VERSION };
   await folder.write(RECORD, `${JSON.stringify({ ...head, ...model.record }, null, 2)}\n`);

@@ -5,6 +5,7 @@ import { MODELS } from '../models/model.ts';
 import { OPTIMIZERS, SQUARED_ONLY, WITH_RATE } from '../update/index.ts';
 import { batchDefaults, checkBatchOptions, withMomentum } from './batch-options.ts';
 import { checkProcessOptions } from './process-options.ts';
+import { checkStrategyOptions, takesBatches } from './strategy-options.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Options with the defaults filled in, as they go into `config.json`. What only the data can decide stays open. */

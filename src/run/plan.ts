@@ -4,6 +4,7 @@ import { ParagradError } from '../errors.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
 import { coverOf } from '../partition/tree.ts';
+import { clientCount, strategyPartition, takesBatches } from './strategy-options.ts';
 import type { PlanSummary, TrainOptions } from './types.ts';
 
 /** Below this many bytes of x a pass takes less than the start of a thread saves. */
@@ -16,7 +17,7 @@ export interface Plan {
 }
 
 /** Fills in what the user left to us: engine, split and number of workers, from the shape of the data and this machine. */
-export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'workers' | 'partition'>): Plan {
+export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'workers' | 'partition' | 'strategy' | 'clients'>): Plan {
   const { workers } = options;
   if (workers !== undefined && (!Number.isSafeInteger(workers) || workers < 1 || workers > MAX_WORKERS))
     throw new ParagradError('PARAGRAD_OPTION', `--workers must be a whole number from 1 to ${MAX_WORKERS}, not ${workers}`, {
@@ -24,14 +25,27 @@ export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'w
     });
   const kind: PartitionKind = options.partition === undefined || options.partition === 'auto' ? 'rows' : options.partition;
   const engine = engineFor(layout, options, kind);
-  const units = kind === 'rows' ? layout.chunks : kind === 'columns' ? layout.blocks : layout.chunks * layout.blocks;
+  const units =
+    options.strategy === 'local-sgd'
+      ? clientCount(layout, options)
+      : kind === 'rows'
+        ? layout.chunks
+        : kind === 'columns'
+          ? layout.blocks
+          : layout.chunks * layout.blocks;
   const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
-  return { engine, partition: partitionOf(layout, kind, count) };
+  return { engine, partition: strategyPartition(layout, options, count) ?? partitionOf(layout, kind, count) };
 }
 
-function engineFor(layout: Layout, { engine, workers }: Pick<TrainOptions, 'engine' | 'workers'>, kind: PartitionKind): EngineName {
+function engineFor(
+  layout: Layout,
+  { engine, workers, strategy }: Pick<TrainOptions, 'engine' | 'workers' | 'strategy'>,
+  kind: PartitionKind,
+): EngineName {
   // Processes have to be asked for: on one machine threads do the same without copies.
   if (engine !== undefined && engine !== 'auto') return engine;
+  // Other strategies are about workers at the same time.
+  if (takesBatches({ strategy })) return 'threads';
   if (workers !== undefined) return workers > 1 ? 'threads' : 'inline';
   if (kind !== 'rows') return 'threads';
   return layout.rows * layout.columns * bytesPerValue(layout.dtype) < SMALL_BYTES ? 'inline' : 'threads';
