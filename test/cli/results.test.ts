@@ -209,3 +209,14 @@ describe('errors', () => {
     expect(failureObject({ ...failure, place: {} })).toEqual({ error: { code: failure.code, message: failure.message } });
   });
 });
+
+it('says who computed', () => {
+  const host = (engine: 'inline' | 'threads' | 'processes', workers: number): string => {
+    const summary = { ...SUMMARY, plan: { ...SUMMARY.plan, engine, workers } };
+    return /method {3}conjugate gradient, (.*), f32/u.exec(trainResult(summary, PLAIN, 'paragrad'))?.[1] ?? '';
+  };
+  expect(host('inline', 1)).toBe('one thread');
+  expect(host('inline', 7)).toBe('7 workers in one thread, split by rows');
+  expect(host('threads', 2)).toBe('2 threads, split by rows');
+  expect(host('processes', 3)).toBe('3 processes, split by rows');
+});

@@ -38,6 +38,7 @@ describe('a report', () => {
       'Data',
     ])
       expect(page).toContain(`<h3>${title}</h3>`);
+    expect(page).not.toContain('What was tried');
     expect(page).toContain('prefers-color-scheme: dark');
     expect(page).not.toMatch(/<script|<link|<img|url\(|https?:|@import/);
     expect(page).toContain('&#60;b&#62;');
@@ -50,6 +51,20 @@ describe('a report', () => {
     wellFormed(page);
     for (const title of ['ROC curve', 'Calibration']) expect(page).toContain(`<h3>${title}</h3>`);
     expect(page).toContain('yes &#38; no');
+  });
+
+  it('of a chosen penalty: what was tried, and which one was taken', async () => {
+    const out = join(folder, 'penalties');
+    const { summary } = await train(file, { target: 'y', drop: ['label'], out, l2: 'auto' });
+    const to = join(folder, 'penalties.html');
+    await writeReport(out, to);
+    const page = readFileSync(to, 'utf8');
+    wellFormed(page);
+    for (const title of ['Penalties', 'What was tried']) expect(page).toContain(`<h3>${title}</h3>`);
+    const rows = page.slice(page.indexOf('What was tried')).split('</table>')[0]?.split('<tr>') ?? [];
+    expect(rows.length).toBe(1 + 1 + (summary.l2Path?.length ?? 0));
+    expect(rows.filter((row) => row.includes('chosen')).length).toBe(1);
+    expect(page.split('class="dot chosen"').length).toBe(2);
   });
 
   it('does without validation rows, steps, coefficients and gap', async () => {

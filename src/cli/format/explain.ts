@@ -1,3 +1,4 @@
+import { hostOf } from '../../run/host.ts';
 import type { PlanSummary, RunSummary } from '../../run/types.ts';
 import { alignPoints, bytes, count, short, signed } from './numbers.ts';
 import { optimizerName } from './outcome.ts';
@@ -20,7 +21,7 @@ function range(begin: number, end: number): string {
 
 /** Who owns which rows and columns, what it holds, and what it hands to the others in a step. */
 export function planSection(plan: PlanSummary, style: Style): string[] {
-  const host = plan.engine === 'inline' ? 'one thread' : plural(plan.workers, 'thread');
+  const host = hostOf(plan);
   const shape = `${count(plan.rows)} rows × ${plural(plan.columns, 'column')} (${plan.dtype})`;
   const cuts = `${plural(plan.chunks, 'chunk')} of up to ${count(plan.chunkRows)} rows, ${plural(plan.blocks, 'block')} of up to ${plural(plan.blockColumns, 'column')}`;
   const dots = plan.shares.some(({ dotBytes }) => dotBytes > 0);

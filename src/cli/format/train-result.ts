@@ -1,4 +1,6 @@
+import { hostOf } from '../../run/host.ts';
 import type { Coefficient, RunSummary, SchemaSummary } from '../../run/types.ts';
+import { costsSection } from './costs.ts';
 import { alignPoints, count, percent, seconds, short, signed, significant } from './numbers.ts';
 import { endedBecause, modelName, optimizerName } from './outcome.ts';
 import type { Style } from './style.ts';
@@ -181,7 +183,7 @@ function penaltySection({ l2Path, l2 }: RunSummary, style: Style): string[] {
 
 function runSection(summary: RunSummary, style: Style): string[] {
   const { plan, seconds: time } = summary;
-  const host = plan.engine === 'inline' ? 'one thread' : `${plural(plan.workers, 'thread')}, split by ${plan.partition}`;
+  const host = plan.workers === 1 && plan.engine === 'inline' ? hostOf(plan) : `${hostOf(plan)}, split by ${plan.partition}`;
   const rest = Math.max(0, time.total - time.read - time.encode - time.train);
   const parts = `read ${seconds(time.read)}, encode ${seconds(time.encode)}, train ${seconds(time.train)}, the rest ${seconds(rest)}`;
   const rows = [
@@ -206,6 +208,7 @@ export function trainResult(summary: RunSummary, style: Style, command: string, 
     ...resultSection(summary, style),
     ...penaltySection(summary, style),
     ...coefficientsSection(summary, style),
+    ...costsSection(summary.costs, style),
     ...runSection(summary, style),
     ...next,
   ];

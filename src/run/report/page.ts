@@ -1,12 +1,14 @@
 import type { SoftmaxMetrics } from '../../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../../models/metrics.ts';
 import type { Diagnostics } from '../diagnostics.ts';
+import { hostOf } from '../host.ts';
 import type { RunSummary } from '../types.ts';
 import { calibrationChart } from './charts/calibration.ts';
 import { coefficientsChart } from './charts/coefficients.ts';
 import { confusionChart } from './charts/confusion.ts';
 import { errorHistogram } from './charts/histogram.ts';
 import { type LossPoint, lossCurve } from './charts/loss-curve.ts';
+import { penaltyChart } from './charts/penalties.ts';
 import { planChart } from './charts/plan.ts';
 import { predictedChart } from './charts/predicted.ts';
 import { rocChart } from './charts/roc.ts';
@@ -43,6 +45,7 @@ export function reportPage(data: ReportData): string {
     measures(summary),
     warning(summary),
     learning(data),
+    penalties(summary),
     predicting(data),
     coefficients(summary),
     work(summary),
@@ -148,6 +151,28 @@ function learning(data: ReportData): string {
   ]);
 }
 
+/** What `--l2 auto` tried. */
+function penalties({ l2Path, l2 }: RunSummary): string {
+  if (l2Path === undefined) return '';
+  const rows = l2Path.map((value) => [
+    number(value.l2, 3),
+    number(value.validationLoss, 6),
+    number(value.trainingLoss, 6),
+    number(value.passes, 15),
+    value.l2 === l2 ? 'chosen' : '',
+  ]);
+  const chart = penaltyChart(l2Path, l2);
+  const caption = 'Validation rows, and dashed the training rows. The lowest validation loss decides, the larger penalty of equal ones.';
+  return section('How strong a penalty', [
+    ...(chart === undefined ? [] : [figure('Penalties', caption, chart)]),
+    figure(
+      'What was tried',
+      'Losses are without the penalty.',
+      table([['l2', 'validation', 'training', 'passes', ''], ...rows], 'figures'),
+    ),
+  ]);
+}
+
 function predicting({ summary: { schema }, diagnostics }: ReportData): string {
   if (diagnostics === null) return '';
   const target = shorten(schema.target, NAME_CHARACTERS);
@@ -218,7 +243,7 @@ function coefficients({ coefficients: all, intercept, schema, model }: RunSummar
 }
 
 function work({ plan }: RunSummary): string {
-  const host = plan.engine === 'inline' ? 'One thread' : plural(plan.workers, 'thread');
+  const host = hostOf(plan).replace(/^o/u, 'O');
   const caption = `${host}, split by ${plan.partition}. Lines are the ends of ${plural(plan.chunks, 'chunk')} and ${plural(plan.blocks, 'block')}: sums are taken in their order, so the split changes no bit.`;
   const most = Math.max(...plan.shares.map((share) => share.bytes));
   const sent = Math.max(...plan.shares.map((share) => share.gradientBytes + share.dotBytes));
@@ -237,8 +262,8 @@ function work({ plan }: RunSummary): string {
   ]);
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  return `<table>${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${html(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
+function table(rows: readonly (readonly string[])[], kind: '' | 'figures' = ''): string {
+  return `<table${kind === '' ? '' : ` class="${kind}"`}>${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${html(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
 }
 
 /** Labels, as many as are worth reading. */

@@ -40,6 +40,7 @@ svg text { fill: var(--ink); }
 .curve { fill: none; stroke: var(--accent); stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; }
 .area { fill: var(--area); }
 .dot { fill: var(--card); stroke: var(--accent); stroke-width: 2.2; }
+.chosen { fill: var(--accent); }
 .ideal { stroke: var(--ideal); stroke-width: 1.4; stroke-dasharray: 5 4; }
 .points { fill: var(--accent); fill-opacity: 0.42; }
 .bars, .plus { fill: var(--accent); }
@@ -55,6 +56,8 @@ table { width: 100%; border-collapse: collapse; font-size: 14px; }
 td { padding: 6px 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 tr:first-child td { border-top: 0; }
 td:first-child { color: var(--muted); width: 42%; padding-right: 16px; overflow-wrap: normal; }
+.figures { font-variant-numeric: tabular-nums; font-size: 13px; }
+.figures td, .figures td:first-child { width: auto; padding: 2px 0 2px 14px; text-align: right; white-space: nowrap; }
 .note p { margin: 4px 0; }
 .note { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--minus); border-radius: 8px; padding: 10px 16px; margin: 20px 0 0; }
 @media print { body { background: none; } figure, .measures div { break-inside: avoid; } }
