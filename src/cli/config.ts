@@ -5,7 +5,12 @@ import { ParagradError } from '../errors.ts';
 import { collect } from './options.ts';
 
 /** Names that `config.json` of a run has for what the command line calls otherwise. */
-const OTHER_NAMES: Readonly<Record<string, string>> = { timeLimitSeconds: 'timeLimit', checkpointSeconds: 'checkpointEvery' };
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  timeLimitSeconds: 'timeLimit',
+  checkpointSeconds: 'checkpointEvery',
+  workerTimeoutSeconds: 'workerTimeout',
+  joinTimeoutSeconds: 'joinTimeout',
+};
 /** What `config.json` of a run says beside options, and what belongs to that run alone. */
 const RUN_ONLY = ['numericsVersion', 'source', 'out', 'force'];
 

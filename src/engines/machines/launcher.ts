@@ -9,7 +9,7 @@ import { NUMERICS_VERSION } from '../../partition/version.ts';
 import type { MachineOptions } from '../engine.ts';
 import type { Guests, Launched, Launcher, Premises } from '../processes/launcher.ts';
 import type { Invitation } from '../worker/orders.ts';
-import { Machine } from './machine.ts';
+import { Machine, Taken } from './machine.ts';
 import { ALIVE, CALL } from './messages.ts';
 import { Refusals } from './refusals.ts';
 
@@ -151,8 +151,10 @@ export class Machines implements Launcher, Guests {
     const port = this.#control?.kind === 'tls' ? this.#control.port : 0;
     // Where nobody said how it is called, it is called what the machine's end of the line sees.
     const host = bind?.kind === 'tls' && !ANYWHERE.has(bind.host) ? bind.host : (machine.ownHost ?? '127.0.0.1');
-    this.#note?.(`worker ${invitation.rank} of ${this.#workers} runs on ${machine.text}`);
-    return machine.start({ ...invitation, control: { kind: 'tls', host, port } });
+    const launched = machine.start({ ...invitation, control: { kind: 'tls', host, port } });
+    const count = [...this.#machines].filter(({ isFree }) => !isFree).length;
+    this.#note?.(`worker ${invitation.rank} is on ${machine.text}: ${count} of ${this.#workers}`);
+    return launched;
   }
 
   /** Calls the machines that listen, those with the fewest workers first, until one has a place. */
@@ -169,7 +171,7 @@ export class Machines implements Launcher, Guests {
       } catch (error) {
         if (!(error instanceof ParagradError) || error.code === 'PARAGRAD_KEY' || error.code === 'PARAGRAD_HELLO') throw error;
         const text = `${addressText(host.address)}: ${error.message}`;
-        if (!troubles.has(host)) this.#refusals.tell(`${text}; it is tried again`);
+        if (!(error instanceof Taken)) this.#refusals.tell(`${text}; it is tried again`);
         troubles.set(host, text);
       } finally {
         host.taken -= 1;

@@ -11,6 +11,13 @@ const NODE = [20, 19] as const;
 const OFFER_MS = 10_000;
 const END_MS = 5000;
 
+/** A machine that listens works for others already. */
+export class Taken extends ParagradError {
+  constructor(places: number) {
+    super('PARAGRAD_CONNECT', `its ${places === 1 ? 'place is' : `${places} places are`} taken`);
+  }
+}
+
 /** One place for a worker on another machine, as its coordinator sees it. */
 export class Machine {
   readonly #channel: StreamChannel;
@@ -37,8 +44,7 @@ export class Machine {
   static async meet(channel: StreamChannel, onChange: (machine: Machine) => void): Promise<Machine> {
     try {
       const offer = heard<FromMachine>(await channel.receive(OFFER_MS));
-      if (offer.kind === 'full')
-        throw new ParagradError('PARAGRAD_CONNECT', `its ${offer.places === 1 ? 'place is' : `${offer.places} places are`} taken`);
+      if (offer.kind === 'full') throw new Taken(offer.places);
       if (offer.kind !== 'offer') throw refused(`a machine said ${offer.kind} where an offer was due`);
       const [major = 0, minor = 0] = offer.node.split('.').map(Number);
       if (!(major > NODE[0] || (major === NODE[0] && minor >= NODE[1]))) {

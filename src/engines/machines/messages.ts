@@ -32,9 +32,6 @@ export const ALIVE = { everyMs: 5000, believedMs: 120_000 } as const;
 /** Longest wait of a timer. */
 export const FOREVER_MS = 2 ** 31 - 1;
 
-/** The port of `worker --listen` and of the addresses in texts, where nobody says another. */
-export const DEFAULT_PORT = 7461;
-
 export function tell(channel: StreamChannel, message: FromMachine | ToMachine): Promise<void> {
   return channel.send({ kind: 0, generation: 0, step: 0 }, encodePlain(message));
 }
