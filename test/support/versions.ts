@@ -1,17 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+
+let bundles = 0;
 
 /**
  * Bundles a program of the tests, so that a Node.js which knows no TypeScript runs it, and gives it to `use`. npm packages
- * stay outside.
+ * stay outside; a program in the `package` finds them, and the worker's bundle.
  */
-export async function withBundle<T>(entry: string, use: (file: string) => T): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'paragrad-bundle-'));
+export async function withBundle<T>(entry: string, use: (file: string) => T, place: 'apart' | 'package' = 'apart'): Promise<T> {
+  const cache = resolve(import.meta.dirname, '../../node_modules/.cache');
+  if (place === 'package') mkdirSync(cache, { recursive: true });
+  const folder = place === 'apart' ? mkdtempSync(join(tmpdir(), 'paragrad-bundle-')) : undefined;
+  // From this depth dist/worker.mjs is found.
+  const outfile = folder === undefined ? join(cache, `paragrad-bundle-${process.pid}-${bundles++}.mjs`) : join(folder, 'program.mjs');
   try {
-    const outfile = join(folder, 'program.mjs');
     await build({
       entryPoints: [entry],
       outfile,
@@ -22,9 +27,9 @@ export async function withBundle<T>(entry: string, use: (file: string) => T): Pr
       packages: 'external',
       logLevel: 'error',
     });
-    return use(outfile);
+    return await use(outfile);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(folder ?? outfile, { recursive: true, force: true });
   }
 }
 
