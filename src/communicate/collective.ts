@@ -24,6 +24,8 @@ export interface ReduceShape {
   readonly length: number;
   /** Leaves of the tree. */
   readonly leaves: number;
+  /** From this element on the vector is a gradient, which a group that compresses may make smaller; undefined: all must be exact. */
+  readonly gradientFrom?: number | undefined;
 }
 
 /** A decision of rank 0 that travels with the next all-reduce and takes effect for all ranks at the same step. */

@@ -302,13 +302,21 @@ export class CellEvaluator implements Evaluator {
         parts.push({ node, begin, end: begin + width, values: values?.subarray(scalars + k * width, scalars + (k + 1) * width) });
       }
     }
-    return this.#allReduce(pass, chunks, shape.scalars + shape.outputs * columns, parts, control);
+    const gradientFrom = pass.kind === 'gradient' ? shape.scalars : undefined;
+    return this.#allReduce(pass, chunks, shape.scalars + shape.outputs * columns, parts, control, gradientFrom);
   }
 
-  async #allReduce(pass: Pass, leaves: number, length: number, parts: readonly Part[], control: ControlWord): Promise<Float64Array> {
+  async #allReduce(
+    pass: Pass,
+    leaves: number,
+    length: number,
+    parts: readonly Part[],
+    control: ControlWord,
+    gradientFrom?: number,
+  ): Promise<Float64Array> {
     this.#options.onParts?.(pass, parts);
     const into = new Float64Array(length);
-    this.#lastControl = await this.#options.world.allReduce({ length, leaves }, parts, into, control);
+    this.#lastControl = await this.#options.world.allReduce({ length, leaves, gradientFrom }, parts, into, control);
     return into;
   }
 }
