@@ -32,8 +32,8 @@ export interface ClassesModel {
   readonly curvatureBound: number;
   /** Labels, as class numbers from 0. */
   readonly target: 'labels';
-  /** Intercepts of the model without features, of mean 0, and the share of each class, from Σ v of its rows. */
-  nullIntercepts(weights: Float64Array): { intercepts: Float64Array; shares: Float64Array; note?: string };
+  /** Intercepts of the model without features, of mean 0, from Σ v of the rows of each class. */
+  nullIntercepts(weights: Float64Array): { intercepts: Float64Array; note?: string };
   /** Probabilities of the classes from z, in its place. */
   predict(z: Float64Array): void;
 }

@@ -15,15 +15,12 @@ export const softmax: ClassesModel = {
     const unseen = weights.filter((weight) => !(weight > 0)).length;
     // Half a row is added to every class, or the logarithm of a class without rows would be infinite.
     const counts = unseen > 0 ? weights.map((weight) => weight + 0.5) : weights;
-    const sum = counts.reduce((total, weight) => total + weight, 0);
     const logs = counts.map(log);
     const mean = logs.reduce((total, value) => total + value, 0) / logs.length;
-    const found = { intercepts: logs.map((value) => value - mean), shares: counts.map((weight) => weight / sum) };
-    if (unseen === 0) return found;
-    return {
-      ...found,
-      note: `${unseen} of ${weights.length} classes ${unseen === 1 ? 'has' : 'have'} no training row with a weight above 0`,
-    };
+    const intercepts = logs.map((value) => value - mean);
+    if (unseen === 0) return { intercepts };
+    const note = `${unseen} of ${weights.length} classes ${unseen === 1 ? 'has' : 'have'} no training row with a weight above 0`;
+    return { intercepts, note };
   },
   predict: (z) => {
     let largest = z[0] as number;

@@ -34,14 +34,14 @@ export async function problemOf(
         place: { option: '--offset' },
       },
     );
-  const of = model.loss === 'softmax' ? classesOf(job, model, totals, notes) : undefined;
-  const nullModel = of?.nullModel ?? (await nullModelOf(job, model as OutputModel, totals, evaluator, offsets, notes));
+  const nullModel =
+    model.loss === 'softmax' ? classesModelOf(job, model, totals, notes) : await nullModelOf(job, model, totals, evaluator, offsets, notes);
   const problem: Problem = {
     layout,
     loss: model.loss,
     quadratic: model.quadratic,
     curvatureBound: model.curvatureBound,
-    ...(of === undefined ? {} : { classes: of.shares }),
+    ...(job.classes === undefined ? {} : { classes: job.classes }),
     weightSum: totals.v,
     l2: job.l2 === undefined || job.l2 === 'auto' ? 1 / totals.v : job.l2,
     intercept: job.intercept,
@@ -67,18 +67,13 @@ function zero(columns: number): Vector {
   return { weights: new Float64Array(columns), intercept: 0 };
 }
 
-/** Softmax: the model without features, and the share of V of every class. */
-function classesOf(
-  job: TrainingJob,
-  model: ClassesModel,
-  totals: TotalsSums,
-  notes: string[],
-): { nullModel: Vector; shares: Float64Array } {
-  const { intercepts, shares, note } = model.nullIntercepts(totals.classes ?? new Float64Array(0));
+/** Softmax: the model without features. */
+function classesModelOf(job: TrainingJob, model: ClassesModel, totals: TotalsSums, notes: string[]): Vector {
+  const { intercepts, note } = model.nullIntercepts(totals.classes ?? new Float64Array(0));
   if (note !== undefined) notes.push(note);
   const weights = new Float64Array(intercepts.length * job.store.training.layout.columns);
   const nullModel = { weights, intercept: intercepts[0] as number, others: intercepts.slice(1) };
-  return { nullModel: job.intercept ? nullModel : zeroLike(nullModel), shares };
+  return job.intercept ? nullModel : zeroLike(nullModel);
 }
 
 async function nullModelOf(

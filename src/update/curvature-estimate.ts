@@ -34,7 +34,7 @@ export function largestCurvature(problem: Problem, gram: GramSums, columns: Uint
 
 /** Length 1, no column left out, and no pattern that a column's sign could cancel. */
 function firstDirection(problem: Problem): Vector {
-  const outputs = Array.from({ length: problem.classes?.length ?? 1 }, (_, c): Vector => {
+  const outputs = Array.from({ length: problem.classes ?? 1 }, (_, c): Vector => {
     const weights = Float64Array.from({ length: problem.layout.columns }, (_unused, j) => 1 + (((j + c) * 7) % 11) / 11);
     return { weights, intercept: problem.intercept ? 1 + ((c * 7) % 11) / 11 : 0 };
   });
@@ -45,7 +45,7 @@ function firstDirection(problem: Problem): Vector {
 /** Sampled Hessian × p, of several classes that of the metric's blocks. */
 function multiply(problem: Problem, gram: GramSums, columns: Uint32Array | undefined, p: Vector): Vector {
   if (problem.classes === undefined) return multiplyOne(problem, gram, columns, p);
-  const grams = classGrams(problem.classes, gram);
+  const grams = classGrams(gram);
   return centred(joined(grams.map((each, c) => multiplyOne(problem, each, columns, outputOf(p, c)))));
 }
 

@@ -48,7 +48,7 @@ function spreadOf(problem: Problem, j: number): number {
  */
 export function chosenColumns(problem: Problem, rules: MetricRules = METRIC_RULES): Uint32Array | undefined {
   const { columns } = problem.layout;
-  const share = Math.sqrt(problem.classes?.length ?? 1);
+  const share = Math.sqrt(problem.classes ?? 1);
   if (columns <= Math.floor(rules.maxFullColumns / share)) return undefined;
   const variance = Float64Array.from({ length: columns }, (_, j) => {
     const mean = problem.columnMeans[j];
@@ -67,16 +67,17 @@ function ridgeOf(problem: Problem, diagonal: number): number {
 /** M from the sums of a `gram` pass over `columns`; undefined where it is not usable (no curvature left, not finite). */
 export function metricFrom(problem: Problem, columns: Uint32Array | undefined, gram: GramSums): Metric | undefined {
   if (problem.classes === undefined) return outputMetric(problem, columns, gram);
-  const metrics = classGrams(problem.classes, gram).map((each) => outputMetric(problem, columns, each));
+  const metrics = classGrams(gram).map((each) => outputMetric(problem, columns, each));
   return metrics.every((metric) => metric !== undefined) ? ofClasses(metrics) : undefined;
 }
 
 /**
- * Gram matrices of all classes, each divided by 1 − π_c, π_c the share of its class (docs/numerics.md §6): with two classes, and wherever
- * all rows have the same probabilities, the blocks then are the Hessian as far as centred vectors see it.
+ * Gram matrices of all classes, each divided by 1 − 1/k (docs/numerics.md §6): with two classes, and where all rows have the same
+ * probability for every class, the blocks then are the Hessian as far as centred vectors see it.
  */
-export function classGrams(classes: Float64Array, gram: GramSums): GramSums[] {
-  return [gram, ...(gram.others ?? [])].map((each, c) => ({ ...each, weight: each.weight * (1 - classes[c]) }));
+export function classGrams(gram: GramSums): GramSums[] {
+  const grams = [gram, ...(gram.others ?? [])];
+  return grams.map((each) => ({ ...each, weight: each.weight * (1 - 1 / grams.length) }));
 }
 
 function ofClasses(metrics: readonly Metric[]): Metric {
@@ -169,7 +170,7 @@ export function diagonalMetric(problem: Problem): Metric {
   const curvature = problem.curvatureBound ?? 1;
   const factor: Factor = { size: 0, values: new Float64Array(0), weak: [] };
   const metric = { curvature, columns, factor, weak: 0, ...others(problem, columns, curvature, new Float64Array(0)) };
-  return problem.classes === undefined ? metric : ofClasses(Array.from(problem.classes, () => metric));
+  return problem.classes === undefined ? metric : ofClasses(Array.from({ length: problem.classes }, () => metric));
 }
 
 /** u = M⁻¹·g: solved from g − μ·g_b; u_b = g_b/c̄ − μᵀu. Of several classes: each by its own M, then centred over them. */

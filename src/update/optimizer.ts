@@ -21,8 +21,8 @@ export interface Problem {
   readonly quadratic: boolean;
   /** sup c of the loss's curvature per row, where it has one (1 for squared, ¼ for logistic). */
   readonly curvatureBound: number | undefined;
-  /** Softmax: the share of V that each class has, above 0. Weight vectors have an output for each. */
-  readonly classes?: Float64Array;
+  /** Softmax: how many. Weight vectors have an output for each. */
+  readonly classes?: number;
   /** V = Σ v over the training rows. */
   readonly weightSum: number;
   readonly l2: number;

@@ -56,7 +56,7 @@ export function notesOf(problem: Problem, metric: MetricState, nullLoss: number,
     );
   if (problem.l2 === 0 && !problem.quadratic && objective <= SEPARATED * nullLoss)
     notes.push(
-      `--l2 0: the columns separate the ${problem.classes === undefined ? 'two' : problem.classes.length} classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones`,
+      `--l2 0: the columns separate the ${problem.classes ?? 'two'} classes completely, so that the weights grow without bound the longer one trains; a small --l2 gives finite ones`,
     );
   return notes;
 }
