@@ -94,6 +94,29 @@ export class Link {
   }
 }
 
+const MS: Readonly<Record<string, number>> = { us: 1e-3, µs: 1e-3, ms: 1, s: 1000 };
+const SCALE: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
+
+function wrong(option: string, what: string, text: string): ParagradError {
+  return new ParagradError('PARAGRAD_OPTION', `${option} must be ${what}, not '${text}'`, { place: { option } });
+}
+
+/** Milliseconds of `2ms`, `500us`, `1s`; at most an hour. @throws PARAGRAD_OPTION */
+export function parseLinkDelay(text: string): number {
+  const [, value, unit] = /^(\d+(?:\.\d+)?)(us|µs|ms|s)$/u.exec(text) ?? [];
+  const delayMs = Number(value) * (MS[unit ?? ''] ?? Number.NaN);
+  if (!(delayMs <= 3_600_000)) throw wrong('--link-delay', 'a time such as 2ms, 500us or 1s', text);
+  return delayMs;
+}
+
+/** Bytes a second of `100Mbit`, `1Gbit`, `12.5MB`; kilo is 1000. @throws PARAGRAD_OPTION */
+export function parseLinkRate(text: string): number {
+  const [, value, scale, unit] = /^(\d+(?:\.\d+)?)([kMG]?)(bit|B)(?:\/s)?$/u.exec(text) ?? [];
+  const bytesPerSecond = (Number(value) * (SCALE[scale ?? ''] as number)) / (unit === 'bit' ? 8 : 1);
+  if (!(bytesPerSecond >= 1)) throw wrong('--link-rate', 'bits or bytes a second such as 100Mbit, 1Gbit or 12.5MB', text);
+  return bytesPerSecond;
+}
+
 interface Sent {
   readonly header: Omit<MessageHeader, 'sequence'>;
   readonly body: Uint8Array;

@@ -1,5 +1,7 @@
 import type { Address } from '../communicate/streams/address.ts';
 import type { Key } from '../communicate/streams/key.ts';
+import type { Compression } from '../communicate/compressed.ts';
+import type { LinkOptions } from '../communicate/link.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 
@@ -26,6 +28,10 @@ export interface EngineOptions {
   readonly communicate?: Communicate | undefined;
   /** Client–server: how many ranks add; default 1. */
   readonly reducers?: number | undefined;
+  /** A delay and a rate that the connections between ranks are given, to study them. */
+  readonly link?: Pick<LinkOptions, 'delayMs' | 'bytesPerSecond'> | undefined;
+  /** How gradients are made smaller on their way; default: not. */
+  readonly compress?: Compression | undefined;
   /** How often a worker is replaced before the run ends with an error; default 3. */
   readonly maxRestarts?: number | undefined;
   /** A worker that shows no sign of life for so long is replaced; default 10,000. */

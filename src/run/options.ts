@@ -4,6 +4,7 @@ import { ParagradError } from '../errors.ts';
 import { MODELS } from '../models/model.ts';
 import { OPTIMIZERS, SQUARED_ONLY, WITH_RATE } from '../update/index.ts';
 import { batchDefaults, checkBatchOptions, withMomentum } from './batch-options.ts';
+import { checkLinkOptions } from './link-options.ts';
 import { checkProcessOptions } from './process-options.ts';
 import { checkStrategyOptions, takesBatches } from './strategy-options.ts';
 import type { TrainOptions } from './types.ts';
@@ -86,6 +87,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
   whole('--workers', resolved.workers, 1, 1024);
   checkProcessOptions(resolved);
+  checkLinkOptions(resolved);
   whole('--max-categories', resolved.maxCategories, 1, 65_536);
   if (resolved.learningRate !== 'auto') belongsTo('--learning-rate', resolved, WITH_RATE, 'has no fixed rate');
   if (resolved.lineSearch === 'backtracking') belongsTo('--line-search', resolved, ['gradient-descent'], 'chooses its steps itself');

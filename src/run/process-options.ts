@@ -1,5 +1,6 @@
 import type { EngineOptions, RankFault } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
+import { linkOptionsOf } from './link-options.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { TrainOptions } from './types.ts';
 
@@ -8,12 +9,15 @@ import type { TrainOptions } from './types.ts';
 const COMMUNICATE = ['peer-to-peer', 'client-server', 'ring'];
 /** Phases that a fault can be put into (docs/algorithms.md). */
 const FAULT_PHASES = ['map', 'all-to-all', 'reduce-scatter', 'all-gather', 'shuffle', 'reduce', 'broadcast', 'loading', 'idle'];
-const OWN = ['communicate', 'reducers', 'maxRestarts', 'workerTimeoutSeconds', 'kill', 'pause', 'slow'] as const;
+const OWN = ['communicate', 'reducers', 'maxRestarts', 'workerTimeoutSeconds', 'linkDelay', 'linkRate', 'compress', 'kill', 'pause', 'slow'] as const;
 const FLAGS: Readonly<Record<(typeof OWN)[number], string>> = {
   communicate: '--communicate',
   reducers: '--reducers',
   maxRestarts: '--max-restarts',
   workerTimeoutSeconds: '--worker-timeout',
+  linkDelay: '--link-delay',
+  linkRate: '--link-rate',
+  compress: '--compress',
   kill: '--kill',
   pause: '--pause',
   slow: '--slow',
@@ -62,6 +66,7 @@ export function engineOptionsOf(options: ResolvedOptions): EngineOptions {
     reducers,
     maxRestarts,
     silenceMs: workerTimeoutSeconds === undefined ? undefined : workerTimeoutSeconds * 1000,
+    ...linkOptionsOf(options),
     faults: faultsOf(options),
   };
 }

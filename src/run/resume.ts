@@ -22,6 +22,8 @@ export type ResumeOptions = Pick<
   | 'reducers'
   | 'maxRestarts'
   | 'workerTimeoutSeconds'
+  | 'linkDelay'
+  | 'linkRate'
   | 'kill'
   | 'pause'
   | 'slow'

@@ -89,6 +89,12 @@ export interface TrainOptions {
   readonly maxRestarts?: number;
   /** Processes only: a worker that shows no sign of life for so long is replaced. Default 10. */
   readonly workerTimeoutSeconds?: number;
+  /** Processes only: a delay of the connections between workers, such as '2ms', to study it. */
+  readonly linkDelay?: string;
+  /** Processes only: a rate of each worker's connection, such as '100Mbit', to study it. */
+  readonly linkRate?: string;
+  /** Processes only: gradients are sent as 'f32', or their largest coordinates, such as 'top-k=1%'. Other bits than without. */
+  readonly compress?: string;
   /** Processes only, to see what happens: `RANK@STEP` kills a worker before that reading of the data, `RANK@STEP:PHASE` in a phase. */
   readonly kill?: readonly string[];
   /** The same for a worker that stands still: `RANK@STEP=2s`. */

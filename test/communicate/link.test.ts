@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Channel, Message } from '../../src/communicate/channel.ts';
 import { HEADER_BYTES } from '../../src/communicate/frames/header.ts';
-import { Link, type LinkClock, type LinkOptions } from '../../src/communicate/link.ts';
+import { Link, type LinkClock, type LinkOptions, parseLinkDelay, parseLinkRate } from '../../src/communicate/link.ts';
 import { createLoopbackChannels } from '../../src/communicate/loopback/channel.ts';
 
 /** Time that goes by only when it is told to. */
@@ -210,4 +210,15 @@ describe('a link', () => {
     expect(performance.now() - begin).toBeGreaterThanOrEqual(13);
     await Promise.all([from.close(), to.close()]);
   });
+});
+
+test('delays and rates are parsed', () => {
+  expect(['2ms', '500us', '1.5s', '0ms'].map(parseLinkDelay)).toEqual([2, 0.5, 1500, 0]);
+  expect(['100Mbit', '1Gbit', '12.5MB', '8kbit/s', '64B'].map(parseLinkRate)).toEqual([12.5e6, 125e6, 12.5e6, 1000, 64]);
+  for (const text of ['', '2', 'ms', '-1ms', '2m', '4000s'])
+    expect(() => parseLinkDelay(text), text).toThrow(
+      expect.objectContaining({ code: 'PARAGRAD_OPTION', place: { option: '--link-delay' } }),
+    );
+  for (const text of ['', '100', '0Mbit', '-1Mbit', '100mbit', '100Mb', '1Tbit'])
+    expect(() => parseLinkRate(text), text).toThrow(expect.objectContaining({ code: 'PARAGRAD_OPTION', place: { option: '--link-rate' } }));
 });

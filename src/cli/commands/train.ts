@@ -73,6 +73,8 @@ const RESUME_OPTIONS = [
   'communicate',
   'reducers',
   'maxRestarts',
+  'linkDelay',
+  'linkRate',
   'kill',
   'pause',
   'slow',

@@ -115,6 +115,8 @@ export class ProcessSession implements Session {
     this.#restarts.length = 0;
     this.#merge = strategyOf(job).merge;
     hooks.signal?.addEventListener('abort', abort, { once: true });
+    if (this.#options.compress !== undefined)
+      guarded.onNote('gradients are compressed: the result has not the same bits as without, nor for another number of workers');
     try {
       await this.#open();
       for (;;) {
@@ -342,8 +344,8 @@ export class ProcessSession implements Session {
   }
 
   get #exchange(): Exchange {
-    const { communicate = 'peer-to-peer', reducers = 1, timeoutMs = TIMEOUT_MS } = this.#options;
-    return { algorithm: ALGORITHMS[communicate], reducers, timeoutMs, meetMs: START_MS };
+    const { communicate = 'peer-to-peer', reducers = 1, timeoutMs = TIMEOUT_MS, link, compress } = this.#options;
+    return { algorithm: ALGORITHMS[communicate], reducers, link, compress, timeoutMs, meetMs: START_MS };
   }
 
   /** Ends a generation on those that are left, and takes over the newest state. @throws an error that is no loss */

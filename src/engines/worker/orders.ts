@@ -3,6 +3,7 @@ import type { ReducePhase } from '../../communicate/messages/reduction.ts';
 import type { Address } from '../../communicate/streams/address.ts';
 import type { Partition } from '../../partition/plan.ts';
 import type { Checkpoint, DataSource, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import type { EngineOptions } from '../engine.ts';
 import type { PlainError } from './plain-error.ts';
 
 /** What coordinator and worker processes say to each other, beside the ranks' own traffic. */
@@ -37,6 +38,8 @@ export type JobOrder = Omit<TrainingJob, 'store' | 'source'>;
 export interface Exchange {
   readonly algorithm: Algorithm;
   readonly reducers: number;
+  readonly link: EngineOptions['link'];
+  readonly compress: EngineOptions['compress'];
   /** Deadline of a wait for another rank. */
   readonly timeoutMs: number;
   /** Deadline to meet all other ranks. */

@@ -1,5 +1,7 @@
 import type { Channel } from '../../communicate/channel.ts';
 import { CONTROL, type Collective } from '../../communicate/collective.ts';
+import { compressedCollective } from '../../communicate/compressed.ts';
+import { Link } from '../../communicate/link.ts';
 import { createMessageCollective } from '../../communicate/messages/collective.ts';
 import type { StreamChannel } from '../../communicate/streams/channel.ts';
 import { connect } from '../../communicate/streams/connect.ts';
@@ -189,13 +191,15 @@ class WorkerProcess {
       for (const channel of open) void channel.close();
     });
     tracker.enter('map');
+    // One for all groups, as a machine has one connection to its network.
+    const link = exchange.link === undefined ? undefined : new Link(exchange.link);
     const meet = async (group: string, ranks: readonly number[], servers = ranks.length): Promise<(Channel | undefined)[]> => {
       const addresses = ranks.map((other) => order.addresses[other] as RunOrder['addresses'][number]);
       const place = { rank: ranks.indexOf(rank), size: ranks.length, servers, addresses };
       const channels = await createMesh({ port: this.#port, ...place, generation, group, timeoutMs: exchange.meetMs, signal: stop });
       open.push(...channels.filter((channel) => channel !== undefined));
       stop.throwIfAborted();
-      return channels;
+      return link === undefined ? channels : channels.map((channel) => channel && link.wrap(channel));
     };
     const collective = async (group: string, ranks: readonly number[], onPhase?: (phase: Phase) => void): Promise<Collective> => {
       const reducers = Math.min(exchange.reducers, ranks.length);
@@ -211,7 +215,8 @@ class WorkerProcess {
     const everyone = Array.from({ length: order.size }, (_, each) => each);
     const firstOfRow = rank - (rank % grid.columns);
     const rowRanks = rank < workers ? everyone.slice(firstOfRow, firstOfRow + grid.columns) : [rank];
-    const world = await collective('world', everyone, (phase) => tracker.enter(phase === 'idle' ? 'map' : phase));
+    const whole = await collective('world', everyone, (phase) => tracker.enter(phase === 'idle' ? 'map' : phase));
+    const world = exchange.compress === undefined ? whole : compressedCollective(whole, exchange.compress);
     const row = await collective(rank < workers ? `row ${firstOfRow}` : `rank ${rank}`, rowRanks);
     const batcher = new StepBatcher((steps) => this.report({ kind: 'steps', steps }));
     const turn = turns();
