@@ -213,6 +213,13 @@ export class ParameterServer {
     return reply;
   }
 
+  /** Workers had seen `version` of the server that was here before: what is missing up to it is lost. */
+  loseTo(version: number): void {
+    if (version <= this.#version) return;
+    this.#lost += version - this.#version;
+    this.order.break();
+  }
+
   /** No more updates: everybody is told to end. */
   end(): void {
     this.#ended = true;

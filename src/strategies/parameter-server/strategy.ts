@@ -48,12 +48,13 @@ interface ServerReport {
   readonly hasOrder: boolean;
 }
 
-/** State of all servers, as far as this rank knows it. */
+/** What a rank knows of a server. */
 export interface ServersState {
   readonly server: number;
-  /** Updates: the newest state has most. */
-  readonly updates: number;
-  readonly snapshot: ServerSnapshot;
+  /** The newest state has most updates. */
+  readonly snapshot: ServerSnapshot | undefined;
+  /** The last version that a worker had from it, in that generation of the group. */
+  readonly seen: { readonly generation: number; readonly version: number } | undefined;
 }
 
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
@@ -62,7 +63,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const consistency = consistencyOf(choice);
   const setup = await setUp(job, host, {
     batchRows: consistency.clocked ? workers * choice.batchSize : choice.batchSize,
-    delay: consistency.clocked ? Math.min(consistency.bound, MOST_DELAY) : workers - 1,
+    delay: consistency.clocked && workers > 1 ? Math.min(consistency.bound, MOST_DELAY) : workers - 1,
   });
   const channels = (await host.openChannels?.()) ?? [];
   const segments = segmentsOf(setup.problem.layout.columns + 1, choice.servers);
@@ -103,7 +104,16 @@ async function work(
     among: workers,
   });
   const servers = segments.map((_, server) => channels[workers + server] as Channel);
-  await new Working({ setup, host, batches, servers, segments, meter, began }).run();
+  const working = new Working({ setup, host, batches, servers, segments, meter, began });
+  try {
+    await working.run();
+  } catch (error) {
+    // Should a server be lost, this shows how much was lost with it.
+    const { generation } = host.world;
+    const state = working.versions.map((version, server): ServersState => ({ server, snapshot: undefined, seen: { generation, version } }));
+    host.keep?.(checkpointOf(setup, state));
+    throw error;
+  }
   return undefined;
 }
 
@@ -122,10 +132,10 @@ async function serve(
   channels: readonly (Channel | undefined)[],
   meter: CostMeter,
 ): Promise<Served> {
-  const server = serverOf(job, setup, segment, number);
+  const server = serverOf(job, setup, segment, number, host.world.generation);
   const choice = choiceOf(job);
   const order = choice.replay?.[number];
-  const checkpoint = (): Checkpoint => checkpointOf(setup, number, server);
+  const checkpoint = (): Checkpoint => checkpointOf(setup, [{ server: number, snapshot: server.snapshot(), seen: undefined }]);
   const serving = new Serving({
     server,
     replay: order === undefined ? undefined : new Replay(server, takenOf(order, job.partition.workers)),
@@ -165,7 +175,7 @@ async function serve(
   };
 }
 
-function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number: number): ParameterServer {
+function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number: number, generation: number): ParameterServer {
   const choice = choiceOf(job);
   const { problem, rule, preconditioner } = setup;
   const { rows, columns } = problem.layout;
@@ -186,12 +196,18 @@ function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number:
   };
   const states = job.resume?.state as readonly ServersState[] | undefined;
   const before = states?.find((state) => state.server === number);
-  return before === undefined ? new ParameterServer(options) : ParameterServer.restore(options, before.snapshot);
+  const seen = before?.seen?.generation === generation - 1 ? before.seen.version : 0;
+  if (before?.snapshot === undefined) {
+    const server = new ParameterServer(options);
+    server.loseTo(seen);
+    return server;
+  }
+  const server = ParameterServer.restore(options, before.snapshot);
+  server.loseTo(seen);
+  return server;
 }
 
-function checkpointOf(setup: BatchSetup, server: number, parameterServer: ParameterServer): Checkpoint {
-  const snapshot = parameterServer.snapshot();
-  const state: readonly ServersState[] = [{ server, updates: snapshot.version, snapshot }];
+function checkpointOf(setup: BatchSetup, state: readonly ServersState[]): Checkpoint {
   return { optimizer: 'parameter-server', state, fingerprint: setup.fingerprint, watch: undefined, steps: [] };
 }
 
@@ -201,9 +217,25 @@ function merge(kept: Checkpoint | undefined, newer: Checkpoint): Checkpoint {
   for (const state of newer.state as readonly ServersState[]) {
     const at = states.findIndex(({ server }) => server === state.server);
     if (at < 0) states.push(state);
-    else if (states[at].updates <= state.updates) states[at] = state;
+    else
+      states[at] = {
+        server: state.server,
+        snapshot: newest(states[at].snapshot, state.snapshot),
+        seen: latest(states[at].seen, state.seen),
+      };
   }
   return { ...newer, state: states };
+}
+
+function newest(a: ServerSnapshot | undefined, b: ServerSnapshot | undefined): ServerSnapshot | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.version >= a.version ? b : a;
+}
+
+function latest(a: ServersState['seen'], b: ServersState['seen']): ServersState['seen'] {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.generation !== b.generation) return a.generation > b.generation ? a : b;
+  return b.version > a.version ? b : a;
 }
 
 /** Brings all that servers know to every rank, which then judges the weights with the others. */
@@ -238,7 +270,8 @@ async function end(
     return { atMs, passes: passes(rows), updates, vector: vectorOf(whole(i + 1)) };
   });
   const ranks = reports.map((report) => report.costs as RankCosts);
-  const notes = first.lost > 0 ? [`${first.lost} updates were lost with a server, and the run went on without them`] : [];
+  const lost = Math.max(...servers.map((each) => each.lost));
+  const notes = lost > 0 ? [`${lost} updates were lost with a server, and the run went on without them`] : [];
   return finish(job, host, setup, {
     vector: vectorOf(whole(0)),
     updates: first.version,
@@ -250,7 +283,7 @@ async function end(
       ranks,
       staleness: servers.reduce<number[]>((sum, { staleness }) => addCounts(sum, staleness), []),
       refused: servers.reduce((sum, { refused }) => sum + refused, 0),
-      lost: Math.max(...servers.map(({ lost }) => lost)),
+      lost,
       utilisation: utilisationOf(ranks),
     },
     trainMs,

@@ -26,6 +26,7 @@ const WAIT_MS = 600_000;
 export class Working {
   readonly #options: WorkOptions;
   readonly #weights: Float64Array;
+  /** Last version of each server that came. */
   readonly #versions: number[];
   #told = 0;
 
@@ -33,6 +34,10 @@ export class Working {
     this.#options = options;
     this.#weights = coordinatesOf(options.setup.problem.start);
     this.#versions = options.servers.map(() => 0);
+  }
+
+  get versions(): readonly number[] {
+    return this.#versions;
   }
 
   async run(): Promise<void> {

@@ -1,0 +1,73 @@
+import type { RankFault } from '../../src/engines/engine.ts';
+import { threads } from '../../src/engines/threads.ts';
+import { partitionOf } from '../../src/partition/plan.ts';
+import type { StrategyChoice } from '../../src/strategies/choice.ts';
+import { clientPartition, clientsOf } from '../../src/strategies/clients.ts';
+import type { TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
+import { ranksOf } from '../../src/strategies/registry.ts';
+import { jobOf, randomData, storeOf } from '../support/problems.ts';
+
+export const CHOICE: StrategyChoice = {
+  name: 'parameter-server',
+  batchSize: 32,
+  staleness: 'asynchronous',
+  late: 'apply',
+  servers: 1,
+  syncEvery: 3,
+  clients: 4,
+  participation: 1,
+  serverMomentum: 0,
+  topology: 'ring',
+  partner: 'rotating',
+};
+
+export const bitsOf = ({ outcome: { vector } }: TrainingOutcome): string =>
+  Buffer.from(new Float64Array([...vector.weights, vector.intercept]).buffer).toString('hex');
+
+export const STORES = {
+  linear: storeOf(randomData(7, 1500, 9, false), {
+    dtype: 'f32',
+    chunkRows: 64,
+    blockColumns: 2,
+    validation: randomData(8, 100, 9, false),
+  }),
+  logistic: storeOf(randomData(9, 1500, 9, true), {
+    dtype: 'f32',
+    chunkRows: 64,
+    blockColumns: 2,
+    validation: randomData(6, 100, 9, true),
+  }),
+};
+
+/** A job of a strategy, on data of 24 chunks. */
+export function strategyJob(
+  model: 'linear' | 'logistic',
+  choice: Partial<StrategyChoice>,
+  workers: number,
+  options: Partial<TrainingJob> = {},
+): TrainingJob {
+  const store = STORES[model];
+  const { layout } = store.training;
+  const strategy = { ...CHOICE, ...choice };
+  const partition =
+    strategy.name === 'local-sgd'
+      ? clientPartition(layout, clientsOf(layout, strategy.clients), workers)
+      : partitionOf(layout, 'rows', workers);
+  const optimizerOptions = { tolerance: 0, learningRate: 'auto' as const, batchSize: 32, epochs: 4, ...options.optimizerOptions };
+  return { ...jobOf(store, { model, workers }), optimizer: 'sgd', strategy, partition, ...options, optimizerOptions };
+}
+
+/** Runs a job on threads, and ends them. */
+export async function onThreads(
+  job: TrainingJob,
+  options: { readonly faults?: readonly RankFault[]; readonly maxRestarts?: number; readonly signal?: AbortSignal } = {},
+): Promise<TrainingOutcome & { readonly told: readonly string[] }> {
+  const { signal, ...engine } = options;
+  const told: string[] = [];
+  const session = threads.open(ranksOf(job), engine);
+  try {
+    return { ...(await session.train(job, { onNote: (text) => told.push(text), ...(signal === undefined ? {} : { signal }) })), told };
+  } finally {
+    await session.close();
+  }
+}
