@@ -3,7 +3,7 @@ import { type CsvHead, headText, parseHead } from './csv-head.ts';
 import { badInCsv, rejectedLines } from './csv-rejects.ts';
 import { dialect, formatOptions, SAMPLE_ROWS, sniff, sniffRows } from './csv-sniff.ts';
 import { type Duck, dataError, pathsLiteral } from './duckdb.ts';
-import type { Relation } from './duckdb-table.ts';
+import { LOADED, type Relation } from './duckdb-table.ts';
 import { verifyGzip } from './gzip.ts';
 import { lenientColumns } from './lenient.ts';
 import { quote } from './names.ts';
@@ -128,12 +128,12 @@ export async function openCsv(duck: Duck, sources: SourceFiles, options: ReadOpt
     // Both are waited for, so that nothing runs on when the database is closed.
     const [verified, taken] = await Promise.allSettled([
       gzip ? verifyAll(files) : undefined,
-      hold ? holdRows(duck, reader, columns) : load ? duck.run(`CREATE TABLE loaded AS SELECT ${kept} FROM ${reader}`) : undefined,
+      hold ? holdRows(duck, reader, columns) : load ? duck.run(`CREATE TABLE ${LOADED} AS SELECT ${kept} FROM ${reader}`) : undefined,
     ]);
     for (const each of [verified, taken]) if (each.status === 'rejected') throw each.reason;
     const held = hold && taken.status === 'fulfilled' ? (taken.value as Held) : undefined;
     const rejects = strict ? [] : await rejectedLines(duck, files, `${reading}, columns={${declared}}`);
-    const from = load && !hold ? 'loaded' : reader;
+    const from = load && !hold ? LOADED : reader;
     const found = held === undefined ? await profile(duck, from, columns) : profileWith(duck.api.row_count(held.result), columns);
     if (found.rows === 0)
       throw new ParagradError(

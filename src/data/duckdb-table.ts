@@ -7,6 +7,9 @@ import { type Batch, INGEST_ROWS, type ScanOptions, type Table, type TableColumn
 /** Dictionaries of at most this many texts are made together. */
 const SMALL_DICTIONARY = 1000;
 
+/** The relation of a table that was read into DuckDB's memory. */
+export const LOADED = 'loaded';
+
 /** A relation of DuckDB, ready to scan. */
 export interface Relation {
   readonly duck: Duck;
@@ -16,6 +19,8 @@ export interface Relation {
   readonly rows: number;
   /** All rows of these columns, read already: the first scan takes them, and later ones read again. */
   held?: { readonly result: bindings.Result; readonly columns: readonly number[] } | undefined;
+  /** Throws when the files are not those any more that were opened; undefined: they are not read again. */
+  readonly checkSource?: (() => Promise<void>) | undefined;
   /** What is wrong in it; SQL that says whether a row is to be skipped. */
   readonly bad?: BadRows | undefined;
   readonly skip?: string | undefined;
@@ -155,8 +160,10 @@ async function* scanRelation(
       }
     } catch (error) {
       signal?.throwIfAborted();
+      if (held === undefined) await relation.checkSource?.();
       throw await relation.explain(error);
     }
+    if (held === undefined) await relation.checkSource?.();
     if (firstRow + filled !== relation.rows) throw await endedEarly(relation, duck, expressions, firstRow + filled);
     if (filled > 0) yield batch();
   } finally {

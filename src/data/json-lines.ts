@@ -1,7 +1,7 @@
 import { ParagradError } from '../errors.ts';
 import { headText } from './csv-head.ts';
 import { type Duck, dataError, firstLine, literal, pathsLiteral } from './duckdb.ts';
-import type { Relation } from './duckdb-table.ts';
+import { LOADED, type Relation } from './duckdb-table.ts';
 import { verifyGzip } from './gzip.ts';
 import { jsonColumns, pointer } from './json-columns.ts';
 import { badIn, lenientColumns } from './lenient.ts';
@@ -91,8 +91,8 @@ export async function openJsonLines(duck: Duck, given: SourceFiles, options: Rea
     const kept = columns.flatMap(({ dropped }, i) => (dropped ? [] : [`c${i}`]));
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0) * (gzip ? GZIP_RATIO : 1);
     const load = kept.length > 0 && (options.load ?? bytes <= options.memoryBytes * LOAD_SHARE);
-    if (load) await duck.run(`CREATE TABLE loaded AS SELECT ${lenient === undefined ? kept.join(', ') : '*'} FROM ${reader}`);
-    const from = load ? 'loaded' : reader;
+    if (load) await duck.run(`CREATE TABLE ${LOADED} AS SELECT ${lenient === undefined ? kept.join(', ') : '*'} FROM ${reader}`);
+    const from = load ? LOADED : reader;
     const profiled = await profile(duck, from, columns);
     await checkCasts(duck, { source, from, columns, forcedBy });
     const bad = lenient === undefined ? undefined : await badIn(duck, { source, from, lenient, mode: options.badRows });

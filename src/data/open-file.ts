@@ -15,6 +15,20 @@ export interface FileHead {
   readonly head: Uint8Array;
   /** The head is the whole file. */
   readonly whole: boolean;
+  /** When it was last written, as the file system says. */
+  readonly modifiedMs: number;
+}
+
+/** @throws PARAGRAD_DATA when a file is not the one any more whose head was read: half of the old and half of the new is no table */
+export async function checkUnchanged(files: readonly FileHead[]): Promise<void> {
+  for (const { path, label, bytes, modifiedMs } of files) {
+    const now = await stat(path).catch(() => undefined);
+    if (now?.size === bytes && now.mtimeMs === modifiedMs) continue;
+    const how = now === undefined ? 'was removed' : 'changed';
+    throw new ParagradError('PARAGRAD_DATA', `${label} ${how} while it was read: wait until it is written, and run the command again`, {
+      place: { file: label },
+    });
+  }
 }
 
 function fileError(path: string, why: string, cause?: unknown): ParagradError {
@@ -48,7 +62,7 @@ export async function readHead(path: string, label: string = path): Promise<File
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
-      return { path, label, bytes: facts.size, head: head.subarray(0, filled), whole: filled === facts.size };
+      return { path, label, bytes: facts.size, head: head.subarray(0, filled), whole: filled === facts.size, modifiedMs: facts.mtimeMs };
     } finally {
       await handle.close();
     }

@@ -1,10 +1,10 @@
 import { ParagradError } from '../errors.ts';
 import { openCsv } from './csv.ts';
 import { openDuck } from './duckdb.ts';
-import { duckTable } from './duckdb-table.ts';
+import { duckTable, LOADED } from './duckdb-table.ts';
 import { joinTables, kindsOf } from './join-tables.ts';
 import { looksLikeJson, openJsonLines } from './json-lines.ts';
-import type { FileHead } from './open-file.ts';
+import { checkUnchanged, type FileHead } from './open-file.ts';
 import { openParquet } from './parquet.ts';
 import { type OpenOptions, readOptions } from './read-options.ts';
 import { findFiles, type TableSource } from './source-files.ts';
@@ -65,7 +65,12 @@ async function openOne(source: TableSource, options: OpenOptions): Promise<Table
       });
     const duck = await openDuck(options.memoryBytes, options.threads);
     try {
-      const table = duckTable(await open(duck, { label, files }, reading));
+      const relation = await open(duck, { label, files }, reading).catch(async (error: unknown) => {
+        await checkUnchanged(files);
+        throw error;
+      });
+      await checkUnchanged(files);
+      const table = duckTable({ ...relation, checkSource: relation.from === LOADED ? undefined : () => checkUnchanged(files) });
       return {
         ...table,
         close() {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type ArrayTask, runArrayTask } from '../../src/data/array-tasks.ts';
@@ -101,6 +101,8 @@ it('names the row of a value that cannot be stored, kept or not', async () => {
 });
 
 it('a CSV file of numbers is read once, and again when it is scanned again', async () => {
+  // A time of whole milliseconds can be given back.
+  utimesSync(numbers, 1e9, 1e9);
   const table = await openTable(numbers);
   try {
     const scan = async (): Promise<number[]> => {
@@ -110,13 +112,19 @@ it('a CSV file of numbers is read once, and again when it is scanned again', asy
       return sums;
     };
     const text = readFileSync(numbers, 'utf8');
+    const modified = statSync(numbers).mtime;
     // The first scan has no need of the file.
     writeFileSync(numbers, text.replaceAll('.', '9'));
     const first = await scan();
+    expect(first.length).toBe(2);
+    expect((await failure(scan())).message).toContain('changed while it was read');
     writeFileSync(numbers, text);
+    utimesSync(numbers, modified, modified);
     expect(await scan()).toEqual(first);
     writeFileSync(numbers, text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1));
-    expect((await failure(scan())).message).toContain('did the file change meanwhile?');
+    expect((await failure(scan())).message).toContain('changed while it was read');
+    rmSync(numbers);
+    expect((await failure(scan())).message).toContain('was removed while it was read');
     writeFileSync(numbers, text);
   } finally {
     table.close();
