@@ -9,7 +9,18 @@ import type { TrainOptions } from './types.ts';
 const COMMUNICATE = ['peer-to-peer', 'client-server', 'ring'];
 /** Phases that a fault can be put into (docs/algorithms.md). */
 const FAULT_PHASES = ['map', 'all-to-all', 'reduce-scatter', 'all-gather', 'shuffle', 'reduce', 'broadcast', 'loading', 'idle'];
-const OWN = ['communicate', 'reducers', 'maxRestarts', 'workerTimeoutSeconds', 'linkDelay', 'linkRate', 'compress', 'kill', 'pause', 'slow'] as const;
+const OWN = [
+  'communicate',
+  'reducers',
+  'maxRestarts',
+  'workerTimeoutSeconds',
+  'linkDelay',
+  'linkRate',
+  'compress',
+  'kill',
+  'pause',
+  'slow',
+] as const;
 const FLAGS: Readonly<Record<(typeof OWN)[number], string>> = {
   communicate: '--communicate',
   reducers: '--reducers',
