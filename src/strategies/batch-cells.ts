@@ -115,7 +115,7 @@ export class BatchCells {
     const perChunk = layout.chunkRows / P;
     const stride = panelStrideOf(training);
     const last = this.#share.chunkEnd * perChunk;
-    this.#busy.length = 0;
+    while (this.#busy.length > 0) this.#busy.pop();
     let desk: BatchDesk | undefined;
     for (let i = firstAtLeast(numbers, count, this.#share.chunkBegin * perChunk); i < count && numbers[i] < last; ) {
       const chunk = Math.floor(numbers[i] / perChunk);
