@@ -33,6 +33,17 @@ export async function goldenHashes(): Promise<Record<string, string>> {
         const searched = await train({ x, rows, columns, y }, { ...options, lineSearch: 'backtracking' });
         hashes[`${dtype} ${model} ${optimizer} backtracking`] = searched.summary.weightsSha256;
       }
+  const batches = { batchSize: 50, epochs: 3, engine: 'inline' } as const;
+  for (const dtype of ['f32', 'f64'] as const)
+    for (const model of ['linear', 'logistic'] as const) {
+      const y = model === 'linear' ? value : value.map((z) => Number(z > 0));
+      const hashOf = async (options: TrainOptions): Promise<string> =>
+        (await train({ x, rows, columns, y }, { dtype, model, ...batches, ...options })).summary.weightsSha256;
+      for (const optimizer of ['sgd', 'svrg', 'adam', 'adamw', 'rmsprop', 'adagrad', 'momentum', 'nesterov'] as const)
+        hashes[`${dtype} ${model} ${optimizer} of 50 rows`] = await hashOf({ optimizer });
+      for (const schedule of ['constant', 'step', 'cosine', 'inverse-sqrt'] as const)
+        hashes[`${dtype} ${model} sgd of 50 rows, ${schedule}`] = await hashOf({ schedule, warmup: 0.5, precondition: 'diagonal' });
+    }
   return hashes;
 }
 

@@ -35,7 +35,7 @@ function spectrum(apply: (g: Float64Array) => void, hessian: readonly (readonly 
   };
   let trace = 0;
   for (let j = 0; j < size; j += 1) trace += times(Float64Array.from({ length: size }, (_, i) => Number(i === j)))[j];
-  let x = new Float64Array(size).fill(1);
+  let x: Float64Array<ArrayBufferLike> = new Float64Array(size).fill(1);
   let largest = 0;
   for (let i = 0; i < 300; i += 1) {
     x = times(x);
