@@ -28,6 +28,9 @@ export class DotExchange {
   readonly #share: Share;
   readonly #row: Collective;
   readonly #workplaces: readonly Workplace[];
+  /** Arrays of two batches in turn: one is computed while the other is on its way. */
+  readonly #arrays = new Map<string, Dots>();
+  #turn = 0;
 
   constructor(share: Share, row: Collective, workplaces: readonly Workplace[]) {
     this.#share = share;
@@ -72,8 +75,9 @@ export class DotExchange {
       rows += panelsOfChunk(layout, end) * panelRows(layout.dtype);
       end += 1;
     } while (end < limit && (rows + layout.chunkRows) * rowBytes <= BATCH_BYTES);
+    this.#turn = 1 - this.#turn;
     const parts = coverOf(this.#share.blockBegin, this.#share.blockEnd, layout.blocks).map((node): DotPart => {
-      const values = newDots(layout, vectors * rows);
+      const values = this.#array(`${node.level}/${node.index}`, layout, vectors * rows);
       const blocks = leavesOf(node, layout.blocks);
       const columns = { begin: columnOfBlock(layout, blocks.begin), end: columnOfBlock(layout, blocks.end) };
       let row = 0;
@@ -87,11 +91,22 @@ export class DotExchange {
   }
 
   async #reduce(layout: Layout, length: number, parts: readonly DotPart[]): Promise<Dots> {
-    const into = newDots(layout, length);
+    const into = this.#array('sum', layout, length);
     if (into instanceof Float32Array)
       await this.#row.allReduce({ length, leaves: layout.blocks }, parts as readonly Part<Float32Array>[], into);
     else await this.#row.allReduce({ length, leaves: layout.blocks }, parts as readonly Part<Float64Array>[], into);
     return into;
+  }
+
+  /** An array that nobody uses any more, since its batch was the one before the last. */
+  #array(name: string, layout: Layout, length: number): Dots {
+    const key = `${name} ${this.#turn}`;
+    let array = this.#arrays.get(key);
+    if (array === undefined || array.length < length || array.BYTES_PER_ELEMENT !== bytesPerValue(layout.dtype)) {
+      array = newDots(layout, length);
+      this.#arrays.set(key, array);
+    }
+    return array.subarray(0, length);
   }
 
   /** Dots of one tree node of blocks, for one chunk and every vector, into `values`. */

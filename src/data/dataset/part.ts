@@ -22,6 +22,9 @@ export function partsOf(
   };
 }
 
+/** While one waits for the disk, the checksum of the other is computed. */
+const CHUNKS_AT_ONCE = 2;
+
 /** Nothing of a set. */
 export const NO_PART: StoredPart = { chunkBegin: 0, chunkEnd: 0, columns: { begin: 0, end: 0 } };
 
@@ -77,6 +80,8 @@ export async function loadParts(
     },
     options.signal,
     parts,
+    // Each holds a whole chunk beside the part.
+    CHUNKS_AT_ONCE,
   );
   return store;
 }
@@ -126,7 +131,13 @@ function wholeBytes(layout: Layout, chunk: number): number {
 }
 
 /** Panel by panel: a panel's columns stand one after the other. */
-export function copyColumns(layout: Layout, panels: number, columns: { begin: number; end: number }, from: Uint8Array, to: Uint8Array): void {
+export function copyColumns(
+  layout: Layout,
+  panels: number,
+  columns: { begin: number; end: number },
+  from: Uint8Array,
+  to: Uint8Array,
+): void {
   const columnBytes = panelRows(layout.dtype) * bytesPerValue(layout.dtype);
   const width = (columns.end - columns.begin) * columnBytes;
   for (let panel = 0; panel < panels; panel += 1) {

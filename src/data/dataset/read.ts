@@ -179,6 +179,7 @@ export async function visitChunks(
   visit: (reader: ShardReader, set: SetName, chunk: number) => Promise<void>,
   signal?: AbortSignal,
   ranges?: Readonly<Record<SetName, { readonly chunkBegin: number; readonly chunkEnd: number }>>,
+  atOnce = AT_ONCE,
 ): Promise<void> {
   const wanted = dataset.shards.flatMap(({ set, ...shard }, index) => {
     const chunkBegin = Math.max(shard.chunkBegin, ranges?.[set].chunkBegin ?? 0);
@@ -200,7 +201,7 @@ export async function visitChunks(
     };
     try {
       // All of them end before the file is closed.
-      const done = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
+      const done = await Promise.allSettled(Array.from({ length: atOnce }, work));
       for (const each of done) if (each.status === 'rejected') throw each.reason;
     } finally {
       await reader.close();

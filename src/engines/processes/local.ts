@@ -8,6 +8,13 @@ import type { Launched, Launcher } from './launcher.ts';
 /** Of what a worker wrote to its error output, this much is repeated when it ends. */
 const TAIL_CHARS = 2000;
 
+/**
+ * What a worker has beside its data is mostly bytes on their way, in arrays that die young: dead objects, dead arrays (garbage.ts)
+ * and what glibc keeps of freed ones would be most of it. Measured for a part of 112 MB: 290 MB without these, 220 MB with them.
+ */
+const NODE_OPTIONS = ['--max-semi-space-size=2', '--expose-gc'];
+const MALLOC = { MALLOC_TRIM_THRESHOLD_: '1000000', MALLOC_ARENA_MAX: '2' };
+
 /** Variables of the environment that the bundle reads: the key is never an argument, which everybody could see. */
 export function environmentOf(invitation: Invitation, key: Key | undefined): Record<string, string> {
   return { PARAGRAD_INVITATION: JSON.stringify(invitation), ...(key === undefined ? {} : { PARAGRAD_KEY: keyText(key) }) };
@@ -37,8 +44,8 @@ class LocalWorker implements Launched {
   readonly gone: Promise<string>;
 
   constructor(invitation: Invitation, key: Key | undefined) {
-    const env = { ...process.env, ...environmentOf(invitation, key) };
-    const child = spawn(process.execPath, [workerFile()], { detached: true, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const env = { ...MALLOC, ...process.env, ...environmentOf(invitation, key) };
+    const child = spawn(process.execPath, [...NODE_OPTIONS, workerFile()], { detached: true, env, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr?.on('data', (bytes: Buffer) => {
       said = (said + bytes.toString()).slice(-TAIL_CHARS);

@@ -20,6 +20,7 @@ import { kernelsFor } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
 import { turns } from '../turns.ts';
 import { type CellSource, fetchParts } from './cells.ts';
+import { collector } from './garbage.ts';
 import { GROUP, type Invitation, type Order, type Phase, type Report } from './orders.ts';
 import { decodePlain, encodePlain } from './plain.ts';
 import { plainError } from './plain-error.ts';
@@ -220,6 +221,7 @@ class WorkerProcess {
     const row = await collective(rank < workers ? `row ${firstOfRow}` : `rank ${rank}`, rowRanks);
     const batcher = new StepBatcher((steps) => this.report({ kind: 'steps', steps }));
     const turn = turns();
+    const collect = collector();
     let meshes = 0;
     try {
       return await strategyOf(job).run(
@@ -250,6 +252,7 @@ class WorkerProcess {
           },
           pause: () => {
             stop.throwIfAborted();
+            collect();
             return turn();
           },
         },
