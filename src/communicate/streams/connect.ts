@@ -5,7 +5,7 @@ import { GREETING_LIMITS, MESSAGE_LIMITS } from '../frames/header.ts';
 import { type Address, addressText, checkAddress } from './address.ts';
 import { type ChannelOptions, StreamChannel } from './channel.ts';
 import { firstFrame, type Hello, readWelcome, refused, sendHello, type Welcome } from './greeting.ts';
-import { checkKey, IDENTITY, type Key, TLS_OPTIONS, wrongKey } from './key.ts';
+import { checkKey, IDENTITY, type Key, TLS_OPTIONS, tlsReason, wrongKey } from './key.ts';
 import { Reader, Wire } from './wire.ts';
 
 export interface ConnectOptions extends ChannelOptions {
@@ -76,7 +76,7 @@ async function openAt(options: ConnectOptions, deadline: number): Promise<Wire> 
       const code = codeOf(error);
       if (error instanceof ParagradError) throw error;
       if (code.startsWith('ERR_SSL') || code === 'EPROTO')
-        throw wrongKey(`${addressText(address)} has another key, or is not paragrad: ${(error as Error).message}`, error);
+        throw wrongKey(`${addressText(address)} has another key, or is not paragrad: ${tlsReason(error)}`, error);
       if (!NOT_YET.has(code) || performance.now() + PAUSE_MS >= deadline) throw unreachable(address, error);
     }
     await new Promise((resolve) => {

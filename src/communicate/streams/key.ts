@@ -21,6 +21,12 @@ export function wrongKey(what: string, cause?: unknown): ParagradError {
   return new ParagradError('PARAGRAD_KEY', what, { cause });
 }
 
+/** What TLS says of a failure, without the places in its sources. */
+export function tlsReason(error: unknown): string {
+  const { reason, message } = error as { reason?: unknown; message?: unknown };
+  return typeof reason === 'string' ? reason : String(message);
+}
+
 /** A new key, for one run. */
 export function newKey(): Key {
   return globalThis.crypto.getRandomValues(new Uint8Array(KEY_BYTES));

@@ -6,7 +6,7 @@ import { GREETING_LIMITS } from '../frames/header.ts';
 import { type Address, addressText, checkAddress, wrongAddress } from './address.ts';
 import { type ChannelOptions, StreamChannel } from './channel.ts';
 import { firstFrame, type Hello, readHello, refused, sendRefusal, sendWelcome, type Welcome } from './greeting.ts';
-import { checkKey, IDENTITY, type Key, TLS_OPTIONS, wrongKey } from './key.ts';
+import { checkKey, IDENTITY, type Key, TLS_OPTIONS, tlsReason, wrongKey } from './key.ts';
 import { Reader, readBy, Wire } from './wire.ts';
 
 export interface ListenOptions extends ChannelOptions {
@@ -75,7 +75,7 @@ class Reception {
     server.on('connection', (socket: Socket) => this.#enter(socket, nameOf(socket)));
     server.on('tlsClientError', (error, socket) => {
       socket.destroy();
-      this.#tell(socket, wrongKey(`${whence(socket)} was refused: it has another key or none (${error.message})`, error));
+      this.#tell(socket, wrongKey(`${whence(socket)} was refused: it has another key or none (${tlsReason(error)})`, error));
     });
     server.on('secureConnection', (socket) => {
       const name = nameOf(socket);

@@ -132,7 +132,7 @@ export class Machines implements Launcher, Guests {
     for (;;) {
       signal?.throwIfAborted();
       if (this.#isClosed) throw new ParagradError('PARAGRAD_CLOSED', 'the run ended while a worker was waited for');
-      const machine = this.#free ?? (await this.#call(troubles, deadline));
+      const machine = this.#free ?? (await this.#call(troubles));
       if (machine !== undefined && machine.isFree) return this.#begin(machine, invitation);
       // One that came meanwhile woke nobody.
       if (this.#free !== undefined) continue;
@@ -158,15 +158,14 @@ export class Machines implements Launcher, Guests {
   }
 
   /** Calls the machines that listen, those with the fewest workers first, until one has a place. */
-  async #call(troubles: Map<Host, string>, deadline: number): Promise<Machine | undefined> {
+  async #call(troubles: Map<Host, string>): Promise<Machine | undefined> {
     const order = [...this.#hosts].sort((a, b) => a.taken - b.taken);
     for (const host of order) {
-      const timeoutMs = Math.max(1, Math.min(CALL_MS, deadline - performance.now()));
       const hello = { group: CALL.hire, numericsVersion: NUMERICS_VERSION, generation: 0 };
       // Who is called at the same time goes to another one.
       host.taken += 1;
       try {
-        const { channel } = await connect({ address: host.address, key: this.#options.key, hello, timeoutMs });
+        const { channel } = await connect({ address: host.address, key: this.#options.key, hello, timeoutMs: CALL_MS });
         return await this.#meet(channel, host);
       } catch (error) {
         if (!(error instanceof ParagradError) || error.code === 'PARAGRAD_KEY' || error.code === 'PARAGRAD_HELLO') throw error;
