@@ -158,9 +158,9 @@ export default {
     {
       name: 'worker-without-packages',
       comment:
-        'The worker is one file without dependencies: threads, and later processes and clusters, start it where no node_modules folder is.',
+        'The worker, and the coordinator on a cluster, are one file each without dependencies: they are started where no node_modules folder is.',
       severity: 'error',
-      from: { path: '^src/engines/worker/' },
+      from: { path: '^src/engines/(worker|ray/coordinator)/' },
       to: { path: '(^|/)node_modules/', pathNot: '(^|/)node_modules/@types/node/', reachable: true },
     },
     {
@@ -205,7 +205,7 @@ export default {
       from: {
         orphan: true,
         path: '^src/',
-        pathNot: '\\.d\\.ts$|^src/(index|math)\\.ts$|^src/cli/main\\.ts$|^src/engines/worker/main\\.ts$',
+        pathNot: '\\.d\\.ts$|^src/(index|math)\\.ts$|^src/cli/main\\.ts$|^src/engines/(worker|ray/coordinator)/main\\.ts$',
       },
       to: {},
     },

@@ -1,22 +1,34 @@
-// Bundles the code that workers run into one file without dependencies, its WebAssembly inside: dist/worker.mjs. Threads start
-// it today; processes and clusters will start the same file.
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+// Bundles the code that workers run into one file without dependencies, its WebAssembly inside: dist/worker.mjs, which threads,
+// processes and clusters start. Beside it what else runs on a Ray cluster: the coordinator, a bundle as well, and the launcher.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ENTRY = path.join(ROOT, 'src/engines/worker/main.ts');
 const WASM = path.join(ROOT, 'src/kernels/wasm-bytes.ts');
-const BUNDLE = path.join(ROOT, 'dist/worker.mjs');
+/** Bundles: where they start, and where they go. */
+const BUNDLES = {
+  worker: ['src/engines/worker/main.ts', 'dist/worker.mjs'],
+  coordinator: ['src/engines/ray/coordinator/main.ts', 'dist/ray-coordinator.mjs'],
+};
+const LAUNCHER = ['src/engines/ray/launcher.py', 'dist/ray-launcher.py'];
 
-/** Writes dist/worker.mjs and returns its size in bytes. */
+/** Writes what workers need to run, and returns the size of dist/worker.mjs in bytes. */
 export async function buildWorker() {
   if (!existsSync(WASM)) throw new Error(`${path.relative(ROOT, WASM)} is missing: it is made by 'npm run build:wasm'`);
-  if (!existsSync(ENTRY)) throw new Error(`${path.relative(ROOT, ENTRY)} is missing: it is what a worker starts with`);
+  write(path.join(ROOT, LAUNCHER[1]), readFileSync(path.join(ROOT, LAUNCHER[0])));
+  await bundle(...BUNDLES.coordinator);
+  return bundle(...BUNDLES.worker);
+}
+
+/** One file without dependencies. Returns its size in bytes. */
+async function bundle(from, to) {
+  const entry = path.join(ROOT, from);
+  if (!existsSync(entry)) throw new Error(`${from} is missing: it is what ${to} starts with`);
   const { outputFiles, metafile } = await build({
-    entryPoints: [ENTRY],
-    outfile: BUNDLE,
+    entryPoints: [entry],
+    outfile: path.join(ROOT, to),
     absWorkingDir: ROOT,
     bundle: true,
     platform: 'node',
@@ -35,14 +47,18 @@ export async function buildWorker() {
   const packages = Object.keys(metafile.inputs).filter((name) => name.includes('node_modules/'));
   if (others.length > 0 || foreign.length + packages.length > 0)
     throw new Error(
-      `the worker must be one file without dependencies, but it needs ${[...foreign, ...packages, ...others.map((o) => o.path)].join(', ')}`,
+      `${to} must be one file without dependencies, but it needs ${[...foreign, ...packages, ...others.map((o) => o.path)].join(', ')}`,
     );
-  // Under its name only when it is whole: a test that runs beside this build must not start half a file.
-  mkdirSync(path.dirname(BUNDLE), { recursive: true });
-  const unfinished = `${BUNDLE}.${process.pid}`;
-  writeFileSync(unfinished, file.contents);
-  renameSync(unfinished, BUNDLE);
+  write(path.join(ROOT, to), file.contents);
   return file.contents.length;
+}
+
+/** Under its name only when it is whole: a test that runs beside this build must not start half a file. */
+function write(file, contents) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const unfinished = `${file}.${process.pid}`;
+  writeFileSync(unfinished, contents);
+  renameSync(unfinished, file);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)

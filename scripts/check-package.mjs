@@ -13,6 +13,8 @@ const MUST_HAVE = [
   'dist/index.d.ts',
   'dist/cli/main.js',
   'dist/worker.mjs',
+  'dist/ray-coordinator.mjs',
+  'dist/ray-launcher.py',
   'README.md',
   'CHANGELOG.md',
   'LICENSE',
@@ -34,7 +36,7 @@ function tool(name, args, cwd = ROOT) {
 function checkContents(packed, size) {
   for (const file of MUST_HAVE) if (!packed.includes(file)) problems.push(`${file} is not in the package (npm run build)`);
   for (const file of packed) if (!MAY_HAVE.test(file)) problems.push(`${file} should not be in the package`);
-  for (const file of packed.filter((name) => /\.m?js$/.test(name) && name !== 'dist/worker.mjs')) {
+  for (const file of packed.filter((name) => /\.m?js$/.test(name) && !MUST_HAVE.includes(name))) {
     const source = file.replace(/^dist\//, 'src/').replace(/\.m?js$/, '.ts');
     if (!existsSync(path.join(ROOT, source))) problems.push(`${file} is a leftover: there is no ${source} (delete dist and build again)`);
   }

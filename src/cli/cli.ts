@@ -34,8 +34,17 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     generate: async (flags) => {
       exitCode = await (await import('./commands/generate.ts')).generateCommand(flags, terminal);
     },
+    attach: async (job, flags) => {
+      exitCode = await (await import('./commands/attach.ts')).attachCommand(job, flags, terminal);
+    },
     cluster: async (action, name, flags) => {
       exitCode = await (await import('./commands/cluster.ts')).clusterCommand(action, name, flags, terminal);
+    },
+    worker: async (flags) => {
+      exitCode = await (await import('./commands/worker.ts')).workerCommand(flags, terminal);
+    },
+    key: async (file, flags) => {
+      exitCode = await (await import('./commands/key.ts')).keyCommand(file, flags, terminal);
     },
     doctor: async (flags) => {
       exitCode = await (await import('./commands/doctor.ts')).doctorCommand(flags, terminal);

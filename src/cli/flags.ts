@@ -4,10 +4,14 @@ import type { TrainOptions } from '../run/types.ts';
 
 /** What the command line hands to each command: its options by name, parsed. `program.ts` defines them, `commands/` take them. */
 
-export type TrainFlags = Omit<TrainOptions, 'timeLimitSeconds' | 'checkpointSeconds' | 'workerTimeoutSeconds' | 'signal' | 'onEvent'> & {
+export type TrainFlags = Omit<
+  TrainOptions,
+  'timeLimitSeconds' | 'checkpointSeconds' | 'workerTimeoutSeconds' | 'joinTimeoutSeconds' | 'signal' | 'onEvent'
+> & {
   readonly timeLimit?: number;
   readonly checkpointEvery?: number;
   readonly workerTimeout?: number;
+  readonly joinTimeout?: number;
   readonly resume?: string;
   readonly json?: boolean;
   readonly dryRun?: boolean;
@@ -43,9 +47,24 @@ export interface GenerateFlags {
   readonly force?: boolean;
   readonly json?: boolean;
 }
+export interface AttachFlags {
+  readonly json?: boolean;
+}
 export interface ClusterFlags {
   readonly nodes?: number;
   readonly port?: number;
+  readonly json?: boolean;
+}
+export interface WorkerFlags {
+  readonly join?: string;
+  /** True: at the usual address. */
+  readonly listen?: string | boolean;
+  readonly keyFile?: string;
+  readonly workers?: number;
+  readonly advertise?: string;
+  readonly wait?: number;
+}
+export interface KeyFlags {
   readonly json?: boolean;
 }
 export interface DoctorFlags {
@@ -90,6 +109,9 @@ export interface Handlers {
   evaluate(model: string, file: TableSource, flags: EvaluateFlags): Promise<void>;
   inspect(path: TableSource, flags: InspectFlags): Promise<void>;
   generate(flags: GenerateFlags): Promise<void>;
+  attach(job: string, flags: AttachFlags): Promise<void>;
   cluster(action: string, name: string, flags: ClusterFlags): Promise<void>;
+  worker(flags: WorkerFlags): Promise<void>;
+  key(file: string, flags: KeyFlags): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
 }

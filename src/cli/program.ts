@@ -2,15 +2,18 @@ import { Command, Option } from 'commander';
 import type { TableSource } from '../data/source-files.ts';
 import { withConfig } from './config.ts';
 import type {
+  AttachFlags,
   ClusterFlags,
   DoctorFlags,
   EvaluateFlags,
   GenerateFlags,
   Handlers,
   InspectFlags,
+  KeyFlags,
   PredictFlags,
   PrepareFlags,
   TrainFlags,
+  WorkerFlags,
 } from './flags.ts';
 import { collect, parseBytes, parseCount, parseDuration, parseNumber, parseRate } from './options.ts';
 
@@ -72,6 +75,7 @@ const BAD_VALUES = (): Option =>
 const THRESHOLD = (): Option =>
   option('--threshold <number>', 'probability above which a row is called positive (default 0.5)', parseNumber);
 const LOG_TARGET = (): Option => option('--log-target', 'train on the logarithm of the target; predictions are in its own units');
+const KEY_FILE = (): Option => option('--key-file <file>', 'with the key of the run, from paragrad key (default: PARAGRAD_KEY)');
 const STANDARDIZE = (): Option => option('--no-standardize', 'leave numbers in their own units: neither centred nor scaled');
 
 function addTrain(program: Command, handlers: Handlers): void {
@@ -124,7 +128,6 @@ function addTrain(program: Command, handlers: Handlers): void {
     option('--checkpoint-every <time>', 'save what --resume needs this often (default 60s)', parseDuration),
   );
   group(
-  group(
     train,
     'Mini-batches (a step for every few rows, each row once per epoch):',
     option(
@@ -143,10 +146,11 @@ function addTrain(program: Command, handlers: Handlers): void {
       'multiply gradients with the inverse of a sampled curvature matrix (sample), of its diagonal, or not (none) (default auto, by cost)',
     ),
   );
+  group(
     train,
     'Parallel (the result has the same bits whatever is chosen):',
-    option('--engine <auto|inline|threads|processes>', 'where the work is done (default auto: inline or threads, by the size of the data)'),
-    option('--workers <count>', 'number of threads or processes (default: one per core)', parseCount),
+    option('--engine <name>', 'auto, inline, threads, processes or ray (default auto: inline or threads, by the size of the data)'),
+    option('--workers <count>', 'number of threads or processes (default: one per core of this machine)', parseCount),
     option('--partition <how>', 'split by rows, columns or grid (default auto: rows)'),
   );
   group(
@@ -177,6 +181,22 @@ function addTrain(program: Command, handlers: Handlers): void {
     list('--kill <rank@step>', 'let a worker crash, to see what happens: 1@5, or in a phase: 1@5:all-gather (may be repeated)'),
     list('--pause <rank@step=time>', 'let a worker stand still: 1@5=2s (may be repeated)'),
     list('--slow <rank=times>', 'let a worker compute slowly: 1=3x (may be repeated)'),
+  );
+  group(
+    train,
+    'Ray (--engine ray: on a cluster, or the local one of paragrad cluster start ray):',
+    option('--ray-address <url>', 'of the cluster’s dashboard: http://HOST:8265 (default: the local cluster)'),
+    option('--ray-token-file <file>', 'with the cluster’s token (default: RAY_AUTH_TOKEN, or as Ray’s own tools find it)'),
+    option('--ray-data <auto|send|shared>', 'send the data, or all nodes see their folder (default auto: sent, but to a local cluster)'),
+    option('--node <system|ship>', 'the Node.js of the cluster, or this machine’s own, sent along (default system)'),
+  );
+  group(
+    train,
+    'Machines (--engine processes, with workers on other machines; docs/engines/processes.md):',
+    option('--bind <host:port>', 'wait here for machines that join: paragrad worker --join HOST:PORT'),
+    list('--hosts <host:port,…>', 'use machines that listen: paragrad worker --listen (may be repeated)'),
+    KEY_FILE(),
+    option('--join-timeout <time>', 'how long to wait for a machine, at the beginning and when one was lost (default 5m)', parseDuration),
   );
   group(
     train,
@@ -350,6 +370,16 @@ function addGenerate(program: Command, handlers: Handlers): void {
   generate.action((flags: GenerateFlags) => handlers.generate(flags));
 }
 
+function addAttach(program: Command, handlers: Handlers): void {
+  const attach = program.command('attach').summary('come back to a run that was left on a cluster');
+  attach.argument('<job>', 'its name, as train told it');
+  attach.description('Follows a run that goes on as a job of a cluster, or has ended there, and writes its model where train would have.');
+  group(attach, 'Output:', JSON_OPTION());
+  attach.addHelpOption(HELP().helpGroup('Output:'));
+  examples(attach, 'paragrad attach paragrad-0123456789ab');
+  attach.action((job: string, flags: AttachFlags) => handlers.attach(job, flags));
+}
+
 function addCluster(program: Command, handlers: Handlers): void {
   const cluster = program.command('cluster').summary('install, start, look at or stop a local cluster, to try and learn');
   cluster.argument('<install|start|status|stop>', 'what to do').argument('<ray>', 'which cluster');
@@ -372,6 +402,35 @@ function addCluster(program: Command, handlers: Handlers): void {
     'paragrad cluster stop ray',
   );
   cluster.action((action: string, name: string, flags: ClusterFlags) => handlers.cluster(action, name, flags));
+}
+
+function addWorker(program: Command, handlers: Handlers): void {
+  const worker = program.command('worker').summary('let this machine work for a run on another one');
+  worker.description(
+    'Joins the run of train --bind, or waits for runs of train --hosts. Both need the key of the run; all between machines goes by TLS with it. Ctrl-C ends it, and the run goes on with another worker, where there is one.',
+  );
+  group(
+    worker,
+    'Work:',
+    option('--join <host:port>', 'work for the run that waits there (train --bind), until it is over'),
+    option('--listen [host:port]', 'wait for runs (train --hosts), one after the other (default port 7461 of all interfaces)'),
+    KEY_FILE(),
+    option('--workers <count>', 'how many work here at a time, each on one core (default 1)', parseCount),
+    option('--advertise <host[:port]>', 'where other machines find this one’s workers (default: as the coordinator sees it, any free port)'),
+    option('--wait <time>', 'with --join: how long to try while nobody is there yet (default 5m)', parseDuration),
+  );
+  worker.addHelpOption(HELP().helpGroup('Work:'));
+  worker.action((flags: WorkerFlags) => handlers.worker(flags));
+}
+
+function addKey(program: Command, handlers: Handlers): void {
+  const key = program.command('key').summary('make a key, for runs on several machines');
+  key.argument('<file>', 'new file to write it to, that only you can read');
+  key.description('Makes a key: who has it may work for a run, and see its data. Copy the file to every machine that shall.');
+  group(key, 'Output:', JSON_OPTION());
+  key.addHelpOption(HELP().helpGroup('Output:'));
+  examples(key, 'paragrad key run.key');
+  key.action((file: string, flags: KeyFlags) => handlers.key(file, flags));
 }
 
 function addDoctor(program: Command, handlers: Handlers): void {
@@ -410,7 +469,10 @@ export function createProgram(version: string, handlers: Handlers): Command {
   addEvaluate(program, handlers);
   addInspect(program, handlers);
   addGenerate(program, handlers);
+  addAttach(program, handlers);
   addCluster(program, handlers);
+  addWorker(program, handlers);
+  addKey(program, handlers);
   addDoctor(program, handlers);
   addHelp(program);
   examples(program, 'paragrad train houses.csv --target price --out model', 'paragrad predict model new.csv', 'paragrad train --help');

@@ -15,9 +15,14 @@ export interface Engine {
   readonly kind: 'resident' | 'driven';
   /** Starts `workers` workers; they wait for work. Must be closed. */
   open(workers: number, options?: EngineOptions): Session;
+  /** Fails early where the engine cannot be used: before the data are read. */
+  reach?(options: EngineOptions): Promise<void>;
 }
 
-export type EngineName = 'inline' | 'threads' | 'processes';
+export type EngineName = 'inline' | 'threads' | 'processes' | 'ray';
+
+/** Engines whose workers read a dataset folder themselves, share no memory, and are replaced when they are lost. */
+export const WITH_PROCESSES: readonly string[] = ['processes', 'ray'] satisfies EngineName[];
 
 /** How parts move between processes (docs/algorithms.md): `peer-to-peer` is the direct all-reduce. */
 export type Communicate = 'peer-to-peer' | 'client-server' | 'ring';
@@ -44,6 +49,23 @@ export interface EngineOptions {
   readonly machines?: MachineOptions | undefined;
   /** Folders that workers remove when the coordinator's process ended without doing it. */
   readonly remove?: readonly string[] | undefined;
+  readonly ray?: RayOptions | undefined;
+}
+
+/** How a Ray cluster is found and used. */
+export interface RayOptions {
+  /** Of its dashboard, `http://HOST:8265`; default: the local cluster. */
+  readonly address?: string | undefined;
+  /** File with its token; default: as Ray's own tools find it. */
+  readonly tokenFile?: string | undefined;
+  /** Which Node.js workers run on: the cluster's, or this machine's own, sent along. Default 'system'. */
+  readonly node?: 'system' | 'ship' | undefined;
+  /** 'send' data with the job; 'shared': all nodes see the folder at the same path. Default: sent, but to a local cluster. */
+  readonly data?: 'auto' | 'send' | 'shared' | undefined;
+  /** Follow this job, which was started before, in place of a new one. */
+  readonly attach?: string | undefined;
+  /** Told the name of the job before it is submitted, and again when it is over without a result. */
+  readonly onJob?: ((id: string, isOver: boolean) => void) | undefined;
 }
 
 /** Where machines are met that work for this run. */

@@ -1,6 +1,7 @@
-import type { EngineOptions, RankFault } from '../engines/engine.ts';
+import { type EngineOptions, type RankFault, type RayOptions, WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
 import { linkOptionsOf } from './link-options.ts';
+import { checkMachineOptions, type MachineChoices, machinesOf, OF_MACHINES } from './machine-options.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { TrainOptions } from './types.ts';
 
@@ -34,22 +35,45 @@ const FLAGS: Readonly<Record<(typeof OWN)[number], string>> = {
   slow: '--slow',
 };
 
-type Given = Pick<TrainOptions, (typeof OWN)[number] | 'engine' | 'workers'>;
+/** Options of `--engine ray`. */
+const OF_RAY = ['rayAddress', 'rayTokenFile', 'rayData', 'node'] as const;
+const RAY_FLAGS: Readonly<Record<(typeof OF_RAY)[number], string>> = {
+  rayAddress: '--ray-address',
+  rayTokenFile: '--ray-token-file',
+  rayData: '--ray-data',
+  node: '--node',
+};
+
+type Given = MachineChoices &
+  Pick<TrainOptions, (typeof OWN)[number] | (typeof OF_RAY)[number] | 'engine' | 'workers' | 'strategy' | 'servers'>;
 
 /** Options without those that only processes have: for a run that goes on with another engine. */
 export function withoutProcesses(options: TrainOptions): TrainOptions {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !(OWN as readonly string[]).includes(name)));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => ![...OWN, ...OF_MACHINES, ...OF_RAY].some((own) => own === name)));
 }
 
 function wrong(option: string, message: string): ParagradError {
   return new ParagradError('PARAGRAD_OPTION', message, { place: { option } });
 }
 
+/** Threads have faults on purpose, too; whether a lost one is replaced is the strategy's business. */
+function enginesOf(name: (typeof OWN)[number]): readonly string[] {
+  return ['kill', 'pause', 'slow', 'maxRestarts'].includes(name) ? ['threads', ...WITH_PROCESSES] : WITH_PROCESSES;
+}
+
 /** @throws PARAGRAD_OPTION */
 export function checkProcessOptions(options: Given): void {
   for (const name of OWN)
-    if (options[name] !== undefined && options.engine !== 'processes')
-      throw wrong(FLAGS[name], `${FLAGS[name]} is for --engine processes: add that, or leave it out`);
+    if (options[name] !== undefined && !enginesOf(name).includes(options.engine ?? 'auto'))
+      throw wrong(FLAGS[name], `${FLAGS[name]} is for --engine ${enginesOf(name).join(' or ')}: add that, or leave it out`);
+  for (const name of OF_RAY)
+    if (options[name] !== undefined && options.engine !== 'ray')
+      throw wrong(RAY_FLAGS[name], `${RAY_FLAGS[name]} is for --engine ray: add that, or leave it out`);
+  if (!['auto', 'send', 'shared'].includes(options.rayData ?? 'auto'))
+    throw wrong('--ray-data', `--ray-data must be one of auto, send, shared, not '${options.rayData}'`);
+  if (!['system', 'ship'].includes(options.node ?? 'system'))
+    throw wrong('--node', `--node must be one of system, ship, not '${options.node}'`);
+  checkMachineOptions(options);
   const { communicate, reducers, maxRestarts, workerTimeoutSeconds, workers } = options;
   if (communicate !== undefined && !COMMUNICATE.includes(communicate))
     throw wrong('--communicate', `--communicate must be one of ${COMMUNICATE.join(', ')}, not '${communicate}'`);
@@ -69,21 +93,23 @@ function whole(option: string, value: number | undefined, least: number, most: n
   throw wrong(option, `${option} must be a whole number from ${least} to ${most}, not ${value}`);
 }
 
-/** What the options say to the engine. */
-export function engineOptionsOf(options: ResolvedOptions): EngineOptions {
-  const { communicate, reducers, maxRestarts, workerTimeoutSeconds } = options;
+/** What the options say to the engine. @param job of a cluster, see `RayOptions` */
+export function engineOptionsOf(options: ResolvedOptions, job: Pick<RayOptions, 'attach' | 'onJob'> = {}): EngineOptions {
+  const { communicate, reducers, maxRestarts, workerTimeoutSeconds, rayAddress, rayTokenFile, rayData, node } = options;
   return {
+    ...(options.engine === 'ray' ? { ray: { address: rayAddress, tokenFile: rayTokenFile, data: rayData, node, ...job } } : {}),
     communicate,
     reducers,
     maxRestarts,
     silenceMs: workerTimeoutSeconds === undefined ? undefined : workerTimeoutSeconds * 1000,
     ...linkOptionsOf(options),
     faults: faultsOf(options),
+    machines: machinesOf(options),
   };
 }
 
 /** @throws PARAGRAD_OPTION */
-function faultsOf({ kill = [], pause = [], slow = [], workers }: Given): RankFault[] {
+function faultsOf({ kill = [], pause = [], slow = [], workers, strategy, servers = 1 }: Given): RankFault[] {
   const faults: RankFault[] = [
     ...kill.map(
       (text): RankFault => ({ kind: 'kill', ...placeOf('--kill', text, /^(\d+)@(\d+)(?::([a-z-]+))?$/u, '1@5 or 1@5:all-gather') }),
@@ -101,7 +127,7 @@ function faultsOf({ kill = [], pause = [], slow = [], workers }: Given): RankFau
     }),
   ];
   for (const { kind, rank } of faults)
-    if (workers !== undefined && rank >= workers)
+    if (workers !== undefined && rank >= workers + (strategy === 'parameter-server' ? servers : 0))
       throw wrong(`--${kind}`, `--${kind}: there is no rank ${rank}: ${workers} workers have the ranks 0 to ${workers - 1}`);
   return faults;
 }

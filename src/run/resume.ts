@@ -22,11 +22,19 @@ export type ResumeOptions = Pick<
   | 'reducers'
   | 'maxRestarts'
   | 'workerTimeoutSeconds'
+  | 'bind'
+  | 'hosts'
+  | 'keyFile'
+  | 'joinTimeoutSeconds'
   | 'linkDelay'
   | 'linkRate'
   | 'kill'
   | 'pause'
   | 'slow'
+  | 'rayAddress'
+  | 'rayTokenFile'
+  | 'rayData'
+  | 'node'
   | 'maxPasses'
   | 'timeLimitSeconds'
   | 'checkpointSeconds'
@@ -59,7 +67,7 @@ export async function resume(run: string, options: ResumeOptions = {}, source?: 
       place: { file: run },
     });
   const dataset = isTableSource(data) && (await datasetAt(data)) !== undefined;
-  return runTraining(data, { ...(dataset ? withoutEncoding(before) : before), ...given, out: run, force: true }, checkpoint);
+  return runTraining(data, { ...(dataset ? withoutEncoding(before) : before), ...given, out: run, force: true }, { checkpoint });
 }
 
 async function readConfig(run: string): Promise<{ source: TableSource | null; options: TrainOptions }> {

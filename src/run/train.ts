@@ -11,21 +11,24 @@ import type { Packers } from '../data/kept.ts';
 import { openTable } from '../data/open-table.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
 import type { RowColumns } from '../data/table.ts';
-import type { EngineOptions, Session } from '../engines/engine.ts';
+import { type EngineOptions, type Session, WITH_PROCESSES } from '../engines/engine.ts';
 import { engineOf } from '../engines/registry.ts';
 import { type Layout, layoutOf } from '../partition/layout.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import { ranksOf } from '../strategies/registry.ts';
 import { checkOptions, checkSource } from './check-options.ts';
 import { CheckpointWriter } from './checkpoints.ts';
 import { datasetAt, encodingOf, tableOptions, withDataset } from './dataset.ts';
 import { initialVector } from './initial.ts';
+import { forgetJob, rememberJob } from './jobs.ts';
 import { FittedModel } from './model.ts';
 import { CONFIG, configText, loadModel, writeModel } from './model-folder.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
-import { NewFolder } from './run-folder.ts';
 import { engineOptionsOf } from './process-options.ts';
 import { type RowsOfWorkers, rowsOfWorkers } from './rows-of-workers.ts';
+import { NewFolder } from './run-folder.ts';
+import { strategyChoice } from './strategy-options.ts';
 import { schemaSummary, summaryOf } from './summary.ts';
 import type { RunEvent, RunSummary, TrainOptions } from './types.ts';
 import { validate } from './validate.ts';
@@ -50,8 +53,12 @@ export async function train(source: TableSource | ArraySource, options: TrainOpt
   return runTraining(source, options);
 }
 
-/** `train`, from the start or from a checkpoint of the run folder `options.out`. */
-export async function runTraining(source: TableSource | ArraySource, options: TrainOptions, resume?: Checkpoint): Promise<TrainedRun> {
+/** A run that goes on: from a checkpoint of the run folder `options.out`, or as a job of a cluster that was left. */
+export type Going = { readonly checkpoint: Checkpoint; readonly job?: never } | { readonly job: string; readonly checkpoint?: never };
+
+/** `train`, from the start or going on. */
+export async function runTraining(source: TableSource | ArraySource, options: TrainOptions, going?: Going): Promise<TrainedRun> {
+  const resume = going?.checkpoint;
   const began = performance.now();
   const dataset = isTableSource(source) ? await datasetAt(source) : undefined;
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
@@ -61,11 +68,19 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
   const { validationData, kill: _kill, pause: _pause, slow: _slow, ...others } = resolved;
   const stored = validationData === undefined ? others : { ...others, validationData: absolute(validationData) };
   const config = configText(isTableSource(source) ? absolute(source) : null, stored);
+  /** The job on a cluster, which is noted so that it can be come back to, until its result is here. */
+  let begun: string | undefined;
+  const onJob = (id: string, isOver: boolean): void => {
+    if (isOver) forgetJob(id);
+    else rememberJob(id, config);
+    begun = id;
+  };
   const crew = new Crew();
-  try {
   let checkpoints: CheckpointWriter | undefined;
   let rows: RowsOfWorkers | undefined;
-    if (resolved.engine === 'processes') rows = await rowsOfWorkers(dataset ?? source, resolved, { signal: options.signal, emit });
+  try {
+    await reach(resolved);
+    if (WITH_PROCESSES.includes(resolved.engine)) rows = await rowsOfWorkers(dataset ?? source, resolved, { signal: options.signal, emit });
     const encoded = rows?.encoded ?? (await encodeSource(dataset ?? source, resolved, crew, options.signal, emit));
     const balanced = resolved.classWeight === 'balanced';
     const classWeights = balanced ? await (rows === undefined ? balanceClasses(encoded) : rows.balance()) : undefined;
@@ -76,15 +91,20 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
     const initial =
       resolved.init === undefined || resume !== undefined ? undefined : initialVector(await loadModel(resolved.init), encoded);
     if (initial?.note !== undefined) emit({ kind: 'note', text: initial.note });
-    const data = rows === undefined ? undefined : { folder: rows.dataset.folder, id: rows.dataset.manifest.id, factors: classWeights };
-    const job = { ...jobOf(encoded, resolved, plan), source: data, resume, initial: initial?.vector };
-    const session = await crew.open(plan.engine, plan.partition.workers, { ...engineOptionsOf(resolved), remove: rows?.temporary });
+    const data =
+      rows === undefined ? undefined : { folder: path.resolve(rows.dataset.folder), id: rows.dataset.manifest.id, factors: classWeights };
+    const strategy = await strategyChoice(resolved, encoded.store.training.layout, plan.partition.workers);
+    const job = { ...jobOf(encoded, resolved, plan), strategy, source: data, resume, initial: initial?.vector };
+    const session = await crew.open(plan.engine, ranksOf(job), {
+      ...engineOptionsOf(resolved, { attach: going?.job, onJob }),
+      remove: rows?.temporary,
+    });
     checkpoints = folder === undefined ? undefined : new CheckpointWriter(folder.path);
     const outcome = await session.train(job, {
       onSteps: (steps) => emit({ kind: 'steps', steps }),
       onCheckpoint: (checkpoint) => checkpoints?.write(checkpoint, async () => folder?.begin(CONFIG, config)),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
       onNote: (text) => emit({ kind: 'note', text }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     await checkpoints?.finish();
     await crew.close();
@@ -101,22 +121,34 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
     for (const text of summary.notes) emit({ kind: 'note', text });
     const model = modelOf(encoded, outcome, summary, isTableSource(source) ? resolved : {});
     if (folder !== undefined) {
-      await writeModel(folder, model, { config, steps: outcome.steps, diagnostics: validation?.diagnostics ?? null });
+      await writeModel(folder, model, {
+        config,
+        steps: outcome.steps,
+        diagnostics: validation?.diagnostics ?? null,
+        costs: outcome.costs,
+        orders: outcome.orders,
+      });
       await folder.commit(summary.converged ? [] : ['checkpoints']);
       emit({ kind: 'saved', path: folder.path });
     }
-    return { model, summary };
     await rows?.release();
+    if (begun !== undefined) forgetJob(begun);
+    return { model, summary };
   } catch (error) {
-    await folder?.discard();
     await crew.close();
     // What can be resumed is on the disk before the error is told.
     await checkpoints?.finish().catch(() => undefined);
-    throw error;
+    await folder?.discard();
     await rows?.release(error);
+    throw error;
   } finally {
     await crew.close();
   }
+}
+
+/** An engine that cannot be used says so before the data are read. */
+async function reach(options: ResolvedOptions): Promise<void> {
+  if (options.engine !== 'auto') await engineOf(options.engine).reach?.(engineOptionsOf(options));
 }
 
 /** The workers of a run: the same ones encode arrays and train, where the plan allows. */
@@ -127,7 +159,7 @@ class Crew {
   async open(engine: Plan['engine'], workers: number, options?: EngineOptions): Promise<Session> {
     if (this.#session !== undefined && this.#engine === engine && this.#session.workers === workers) return this.#session;
     await this.close();
-    this.#session = engineOf(engine).open(workers);
+    this.#session = engineOf(engine).open(workers, options);
     this.#engine = engine;
     return this.#session;
   }
@@ -181,6 +213,11 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
       learningRate: options.learningRate,
       lineSearch: options.lineSearch,
       momentum: options.momentum,
+      batchSize: options.batchSize,
+      epochs: options.epochs,
+      schedule: options.schedule,
+      warmup: options.warmup,
+      precondition: options.precondition,
     },
     l2: options.l2,
     intercept: options.intercept,
@@ -189,6 +226,7 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
     columnVariances: Float64Array.from(columns, ({ variance }) => variance),
     kernels: options.kernels,
     maxPasses: options.maxPasses,
+    seed: options.seed,
     endAtMs: limit === undefined ? Number.POSITIVE_INFINITY : Date.now() + limit * 1000,
     explain: options.explain ?? false,
     checkpointEveryMs: options.checkpointSeconds * 1000,
@@ -211,11 +249,6 @@ async function folderOf({ out, force }: ResolvedOptions, resume: Checkpoint | un
  * Who encodes arrays: the threads that will train, where the matrix lies in shared memory (any other would be copied to each of
  * them); else this thread.
  */
-      batchSize: options.batchSize,
-      epochs: options.epochs,
-      schedule: options.schedule,
-      warmup: options.warmup,
-      precondition: options.precondition,
 async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Crew): Promise<Packers> {
   const validation = Math.round(source.rows * options.validationFraction);
   const { dtype, chunkRows, blockColumns } = options;
@@ -224,7 +257,6 @@ async function packersOf(source: ArraySource, options: ResolvedOptions, crew: Cr
 }
 
 /** The workers of a plan, where they are threads: only these share memory. */
-    seed: options.seed,
 async function packersFor(plan: Plan | undefined, crew: Crew): Promise<Packers> {
   const threads = plan?.engine === 'threads';
   const session = await crew.open(threads ? 'threads' : 'inline', threads ? plan.partition.workers : 1);

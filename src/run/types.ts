@@ -4,9 +4,12 @@ import type { TableSource } from '../data/table.ts';
 import type { Communicate, EngineName } from '../engines/engine.ts';
 import type { SoftmaxMetrics } from '../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../models/metrics.ts';
+import type { RunCosts } from '../monitor/costs.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
+import type { PartnerRule, StrategyName, Topology } from '../strategies/choice.ts';
 import type { FirstStep, L2Value, Restart, StepRecord } from '../strategies/job.ts';
+import type { LateRuleName } from '../strategies/parameter-server/late.ts';
 import type { OptimizerName } from '../update/index.ts';
 import type { EndReason } from '../update/optimizer.ts';
 
@@ -46,9 +49,6 @@ export interface TrainOptions {
   /** Mini-batches: epochs over which the rate rises. Default 0. */
   readonly warmup?: number;
   /** Mini-batches: what gradients are multiplied with. Default 'auto', by what it costs. */
-  readonly precondition?: 'auto' | 'none' | 'diagonal' | 'sample';
-  /** Default 1e-6 (mini-batches 5e-3): of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
-  readonly tolerance?: number;
   /** Default 'map-reduce': all workers together; others take a step for every mini-batch, and wait less (docs/strategies.md). */
   readonly strategy?: StrategyName;
   /** Parameter server: clocks that a worker may be ahead of the slowest; 0 is bulk-synchronous. Default: none waits (asynchronous). */
@@ -71,6 +71,9 @@ export interface TrainOptions {
   readonly topology?: Topology;
   /** Gossip: who of them does. Default 'rotating'. */
   readonly partner?: PartnerRule;
+  readonly precondition?: 'auto' | 'none' | 'diagonal' | 'sample';
+  /** Default 1e-6 (mini-batches 5e-3): of the way from the intercept-only model to the optimum. 0: as precise as the dtype allows. */
+  readonly tolerance?: number;
   /** Readings of the training data; default 1000. */
   readonly maxPasses?: number;
   /** Default: none. What was learned until then is the result. */
@@ -101,6 +104,22 @@ export interface TrainOptions {
   readonly pause?: readonly string[];
   /** A worker that computes slowly: `RANK=3x`. */
   readonly slow?: readonly string[];
+  /** Ray only: address of the cluster's dashboard, `http://HOST:8265`. Default: the local cluster (`paragrad cluster start ray`). */
+  readonly rayAddress?: string;
+  /** Ray only: file with the cluster's token. Default: RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH, `~/.ray/auth_token`. */
+  readonly rayTokenFile?: string;
+  /** Ray only: 'send' the data with the job, or 'shared': all nodes see their folder at the same path. Default 'auto'. */
+  readonly rayData?: 'auto' | 'send' | 'shared';
+  /** Ray only: the Node.js of the cluster's nodes, or that of this machine, which is sent. Default 'system'. */
+  readonly node?: 'system' | 'ship';
+  /** Processes only: wait at this address, `HOST:PORT`, for machines that join (`paragrad worker --join HOST:PORT`). */
+  readonly bind?: string;
+  /** Processes only: machines that listen (`paragrad worker --listen`), each `HOST:PORT`. */
+  readonly hosts?: readonly string[];
+  /** `bind` or `hosts`: file with the key of the run (`paragrad key FILE`). Default: PARAGRAD_KEY of the environment. */
+  readonly keyFile?: string;
+  /** `bind` or `hosts`: how long to wait for a machine, at the beginning and when one was lost. Default 300. */
+  readonly joinTimeoutSeconds?: number;
   /** Default: one per core, and no more than there are chunks (or column blocks). */
   readonly workers?: number;
   /** Default 'auto': rows. */
@@ -266,4 +285,6 @@ export interface RunSummary {
   readonly firstStep?: FirstStep;
   /** Workers that were lost and replaced. */
   readonly restarts?: readonly Restart[];
+  /** Who waited for whom, and where every rank's time went. */
+  readonly costs?: RunCosts;
 }

@@ -48,6 +48,7 @@ const BROKEN: readonly Case[] = [
   { rule: 'packages-others', from: 'src/data/c.ts', to: 'vitest' },
   { rule: 'bytes-not-models', from: 'src/communicate/e.ts', to: '../models/model.ts' },
   { rule: 'worker-without-packages', from: 'src/engines/worker/a.ts', to: '../../data/duckdb.ts' },
+  { rule: 'worker-without-packages', from: 'src/engines/ray/coordinator/a.ts', to: '../../../data/duckdb.ts' },
   { rule: 'no-root-index', from: 'src/cli/a.ts', to: '../index.ts' },
   { rule: 'index-only-from-run', from: 'src/index.ts', to: './kernels/wasm.ts' },
   { rule: 'no-way-out', from: 'src/run/i.ts', to: '../../test/a.ts' },

@@ -12,7 +12,10 @@ export function commandLinePage(): string {
     evaluate: nothing,
     inspect: nothing,
     generate: nothing,
+    attach: nothing,
     cluster: nothing,
+    worker: nothing,
+    key: nothing,
     doctor: nothing,
   });
   const intro = readFileSync(new URL('./cli-intro.md', import.meta.url), 'utf8');

@@ -44,7 +44,7 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
 type Begin = (signal: AbortSignal, progress: LiveProgress) => Promise<TrainedRun>;
 
 async function beginning(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<Begin> {
-  const { json: _json, timeLimit, checkpointEvery, workerTimeout, resume: _resume, report: _report, ...given } = flags;
+  const { json: _json, timeLimit, checkpointEvery, workerTimeout, joinTimeout, resume: _resume, report: _report, ...given } = flags;
   const { config: _config, dryRun: _dryRun, ...options } = given as typeof given & { config?: unknown; dryRun?: unknown };
   if (file === undefined)
     throw new ParagradError('PARAGRAD_USAGE', 'name a table to train on, or a run to go on with: --resume RUN', { place: {} });
@@ -61,7 +61,7 @@ async function beginning(file: TableSource | undefined, flags: TrainFlags, termi
   const out = flags.out ?? freeName(defaultOut(target, new Date()));
   const { train } = await import('../../run/train.ts');
   return (signal, progress) =>
-    train(file, { ...options, ...seconds({ timeLimit, checkpointEvery, workerTimeout }), out, signal, onEvent: progress.onEvent });
+    train(file, { ...options, ...seconds({ timeLimit, checkpointEvery, workerTimeout, joinTimeout }), out, signal, onEvent: progress.onEvent });
 }
 
 /** Flags that a run may be resumed with; all others were decided when it began. */
@@ -78,8 +78,15 @@ const RESUME_OPTIONS = [
   'kill',
   'pause',
   'slow',
+  'bind',
+  'hosts',
+  'keyFile',
+  'rayAddress',
+  'rayTokenFile',
+  'rayData',
+  'node',
 ] as const satisfies readonly (keyof ResumeOptions)[];
-const RESUME_FLAGS: readonly string[] = ['resume', 'json', 'report', 'timeLimit', 'checkpointEvery', 'workerTimeout', ...RESUME_OPTIONS];
+const RESUME_FLAGS: readonly string[] = ['resume', 'json', 'report', 'timeLimit', 'checkpointEvery', 'workerTimeout', 'joinTimeout', ...RESUME_OPTIONS];
 
 function resuming(file: TableSource | undefined, run: string, flags: TrainFlags): Begin {
   // Commander says `intercept: true` and `standardize: true` where nobody said anything.
@@ -102,12 +109,14 @@ function seconds({
   timeLimit,
   checkpointEvery,
   workerTimeout,
-}: Partial<Record<'timeLimit' | 'checkpointEvery' | 'workerTimeout', number | undefined>>): Pick<
+  joinTimeout,
+}: Partial<Record<'timeLimit' | 'checkpointEvery' | 'workerTimeout' | 'joinTimeout', number | undefined>>): Pick<
   TrainOptions,
-  'timeLimitSeconds' | 'checkpointSeconds' | 'workerTimeoutSeconds'
+  'timeLimitSeconds' | 'checkpointSeconds' | 'workerTimeoutSeconds' | 'joinTimeoutSeconds'
 > {
   return {
     ...(workerTimeout === undefined ? {} : { workerTimeoutSeconds: workerTimeout }),
+    ...(joinTimeout === undefined ? {} : { joinTimeoutSeconds: joinTimeout }),
     ...(timeLimit === undefined ? {} : { timeLimitSeconds: timeLimit }),
     ...(checkpointEvery === undefined ? {} : { checkpointSeconds: checkpointEvery }),
   };

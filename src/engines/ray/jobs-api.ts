@@ -3,7 +3,6 @@ import { ParagradError } from '../../errors.ts';
 import type { RayAddress } from './address.ts';
 import { exchange, type RayAnswer, type RayRequest } from './http.ts';
 import { type JobInfo, type JobStatus, jobError, jobPath } from './job.ts';
-import { followLogs } from './logs.ts';
 
 /**
  * The Jobs REST API of Ray's dashboard, all that is needed of a cluster: nothing of Ray is installed here.
@@ -126,7 +125,9 @@ export class RayJobs {
    *
    * @throws PARAGRAD_RAY_ADDRESS when the cluster is away for two minutes; the signal's reason
    */
-  follow(id: string, onLine: (line: string) => void): Promise<JobInfo> {
+  async follow(id: string, onLine: (line: string) => void): Promise<JobInfo> {
+    // Not before it is needed: it loads a package.
+    const { followLogs } = await import('./logs.ts');
     return followLogs(this, id, onLine, this.#signal);
   }
 

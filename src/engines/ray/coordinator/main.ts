@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import type { TrainingJob } from '../../../strategies/job.ts';
+import { ProcessSession } from '../../processes/session.ts';
+import { decodePlain } from '../../worker/plain.ts';
+import { plainError } from '../../worker/plain-error.ts';
+import { linesOf } from '../lines.ts';
+import { FILES, HOST_VARIABLE, type RayOrder, type RayReport } from '../messages.ts';
+import { ActorLauncher } from './actors.ts';
+
+/**
+ * The coordinator of a run on a Ray cluster, bundled into one file without dependencies: a child of the Python launcher, which
+ * has its input and output. It reads its order from the package, runs the session of processes, and reports in the job's log.
+ */
+const controller = new AbortController();
+let count = 0;
+
+function report(message: RayReport): void {
+  for (const line of linesOf(count, message)) process.stdout.write(`${line}\n`);
+  count += 1;
+}
+
+async function main(): Promise<boolean> {
+  const { workers, job, source, options } = decodePlain<RayOrder>({ body: new Uint8Array(readFileSync(FILES.order)) });
+  const actors = new ActorLauncher(process.env[HOST_VARIABLE] ?? '127.0.0.1', process.stdin, process.stdout);
+  // To stop a job is to end the run at its next step, and keep what was learned.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => controller.abort());
+  const session = new ProcessSession(workers, actors, options);
+  try {
+    const whole = { ...job, source } as TrainingJob;
+    const outcome = await session.train(whole, {
+      onSteps: (steps) => report({ kind: 'steps', steps }),
+      onCheckpoint: (checkpoint) => report({ kind: 'checkpoint', checkpoint }),
+      onNote: (text) => report({ kind: 'note', text }),
+      signal: controller.signal,
+    });
+    report({ kind: 'outcome', outcome });
+    return true;
+  } catch (error) {
+    report({ kind: 'failed', error: plainError(error) });
+    return false;
+  } finally {
+    await session.close();
+  }
+}
+
+const done = await main();
+// All has been handed on: a process that exits throws away what a pipe has not taken yet.
+await new Promise((resolve) => process.stdout.write('', resolve));
+// Whatever still listens has nobody to speak to.
+process.exit(done ? 0 : 1);

@@ -1,0 +1,227 @@
+"""Places the workers of a run of paragrad on a Ray cluster, and watches them. Python moves no numbers.
+
+The entrypoint of a job. It reserves room for all workers, spread over the nodes, and starts the coordinator (Node.js) here.
+The coordinator asks for workers by lines on its output ("@start {...}", "@kill {...}"); all else that it writes is the job's
+log. An actor hosts each rank: it starts the worker (Node.js), waits for it, and says how it ended. Ray starts an actor that was
+lost again, on another node if need be; the coordinator then asks for the next attempt.
+"""
+
+import gzip
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import ray
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+TAIL_BYTES = 2000
+HERE = os.getcwd()
+
+
+class Failure(Exception):
+    """Something that the user should read: a code and a sentence."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def own_host():
+    """The address at which other nodes reach this one."""
+    own = ray.get_runtime_context().get_node_id()
+    return next(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] == own)
+
+
+def shipped_node():
+    """Unpacks the Node.js that came with the job, once per node, beside the package, with which Ray removes it."""
+    package = next(path for path in sys.path if os.path.exists(os.path.join(path, "paragrad_node", "node.gz")))
+    folder = os.path.join(package, "paragrad_node")
+    with open(os.path.join(folder, "machine.txt"), encoding="utf-8") as file:
+        machine = file.read().strip()
+    if machine != platform.machine():
+        raise Failure("PARAGRAD_RAY_NODE", f"a node of the cluster is {platform.machine()}, the Node.js that was sent is for {machine}")
+    binary = os.path.join(folder, "node")
+    if not os.path.exists(binary):
+        unfinished = f"{binary}.{os.getpid()}"
+        with gzip.open(os.path.join(folder, "node.gz")) as packed, open(unfinished, "wb") as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
+        os.chmod(unfinished, 0o755)
+        os.replace(unfinished, binary)
+    return binary
+
+
+def find_node(plan):
+    """Path of a Node.js that is new enough, on this node of the cluster."""
+    binary = shipped_node() if plan["node"] == "ship" else shutil.which("node")
+    wanted = tuple(plan["nodeVersion"])
+    where = platform.node()
+    if binary is None:
+        raise Failure("PARAGRAD_RAY_NODE", f"{where} has no Node.js on its PATH: install it there, or send this machine's with --node ship")
+    try:
+        text = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Failure("PARAGRAD_RAY_NODE", f"Node.js does not run on {where}: {error}") from error
+    found = re.match(r"v(\d+)\.(\d+)", text)
+    if found is None or (int(found[1]), int(found[2])) < wanted:
+        needed = ".".join(map(str, wanted))
+        raise Failure("PARAGRAD_RAY_NODE", f"{where} has Node.js {text.strip()}, and {needed} is needed: install it there, or use --node ship")
+    return binary
+
+
+@ray.remote(max_restarts=-1, max_task_retries=0, max_concurrency=3)
+class Worker:
+    """Hosts the Node.js process of one rank."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.children = {}
+
+    @ray.method(max_task_retries=-1)
+    def check(self):
+        """None, or why no worker can run here. Waits for an actor that is being started again."""
+        try:
+            find_node(self.plan)
+        except Failure as failure:
+            return failure.code, str(failure)
+        return None
+
+    def run(self, attempt, invitation, key):
+        """Runs one attempt to its end, and says how it ended."""
+        invitation["own"]["host"] = own_host()
+        env = dict(os.environ, PARAGRAD_INVITATION=json.dumps(invitation), PARAGRAD_KEY=key)
+        command = [find_node(self.plan), "worker.mjs"]
+        child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.children[attempt] = child
+        said = child.stderr.read()[-TAIL_BYTES:].decode("utf-8", "replace").strip()
+        code = child.wait()
+        how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+        return f"{how}: {said}" if said else how
+
+    def kill(self, attempt):
+        child = self.children.get(attempt)
+        if child is not None:
+            child.kill()
+
+
+def tell(kind, **values):
+    print(f"@paragrad-{kind} {json.dumps(values)}", flush=True)
+
+
+def make_room(plan):
+    """A bundle per worker, spread over the nodes, once the cluster has room for all."""
+    bundle = {"CPU": plan["cpus"], "memory": plan["memoryBytes"]}
+    group = placement_group([bundle] * plan["workers"], strategy="SPREAD")
+    if not group.wait(5):
+        what = f"{plan['workers']} workers of {plan['cpus']} CPUs and {plan['memoryBytes'] / 2**20:.0f} MiB"
+        tell("note", text=f"waiting for room on the cluster: {what}; it has {free_room()}")
+        end = time.monotonic() + plan["roomSeconds"]
+        while not group.wait(1):
+            if time.monotonic() < end and not STOPPED.is_set():
+                continue
+            remove_placement_group(group)
+            stop_here()
+            raise Failure("PARAGRAD_RAY_ROOM", f"the cluster had no room within {plan['roomSeconds']} s for {what}; it has {free_room()}")
+    return group
+
+
+def stop_here():
+    if STOPPED.is_set():
+        raise Failure("PARAGRAD_RAY_JOB", "the job was stopped before training began")
+
+
+def free_room():
+    free = ray.available_resources()
+    return f"{free.get('CPU', 0):.0f} CPUs and {free.get('memory', 0) / 2**20:.0f} MiB that are free"
+
+
+class Crew:
+    """The actors, and what the coordinator wants of them."""
+
+    def __init__(self, plan, group):
+        def place(rank):
+            return PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
+
+        resources = {"num_cpus": plan["cpus"], "memory": plan["memoryBytes"]}
+        self.actors = [Worker.options(scheduling_strategy=place(rank), **resources).remote(plan) for rank in range(plan["workers"])]
+        self.coordinator = None
+        self.lock = threading.Lock()
+
+    def check(self):
+        for failure in ray.get([actor.check.remote() for actor in self.actors]):
+            if failure is not None:
+                raise Failure(*failure)
+
+    def start(self, rank, attempt, invitation, key):
+        threading.Thread(target=self.host, args=(rank, attempt, invitation, key), daemon=True).start()
+
+    def host(self, rank, attempt, invitation, key):
+        try:
+            ray.get(self.actors[rank].check.remote())
+            how = ray.get(self.actors[rank].run.remote(attempt, invitation, key))
+        except Exception as error:  # whatever it was, that worker is gone
+            how = f"was lost with its actor or node ({type(error).__name__})"
+        self.answer(rank=rank, attempt=attempt, how=how)
+
+    def answer(self, **values):
+        with self.lock:
+            try:
+                self.coordinator.stdin.write(json.dumps(values).encode() + b"\n")
+                self.coordinator.stdin.flush()
+            except OSError:
+                pass  # the coordinator has ended
+
+    def obey(self):
+        """Runs the coordinator to its end. Returns its exit code."""
+        env = dict(os.environ, COORDINATOR_HOST=own_host())
+        command = [find_node(PLAN), "coordinator.mjs"]
+        stop_here()
+        self.coordinator = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for line in self.coordinator.stdout:
+            if line.startswith(b"@start "):
+                self.start(**json.loads(line[7:]))
+            elif line.startswith(b"@kill "):
+                asked = json.loads(line[6:])
+                self.actors[asked["rank"]].kill.remote(asked["attempt"])
+            else:
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+        return self.coordinator.wait()
+
+    def end(self):
+        for actor in self.actors:
+            ray.kill(actor)
+
+
+def main():
+    ray.init(log_to_driver=False, logging_level="ERROR")
+    # The coordinator gets the same signal, and ends the run at its next step: this process only has to wait for it.
+    signal.signal(signal.SIGTERM, lambda *_: STOPPED.set())
+    group = make_room(PLAN)
+    crew = Crew(PLAN, group)
+    try:
+        crew.check()
+        return crew.obey()
+    finally:
+        crew.end()
+        remove_placement_group(group)
+
+
+with open(os.path.join(HERE, "plan.json"), encoding="utf-8") as plan_file:
+    PLAN = json.load(plan_file)
+STOPPED = threading.Event()
+
+if __name__ == "__main__":
+    try:
+        CODE = main()
+    except Failure as problem:
+        tell("failed", code=problem.code, message=str(problem))
+        CODE = 1
+    sys.exit(CODE)

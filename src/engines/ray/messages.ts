@@ -1,0 +1,47 @@
+import type { Checkpoint, DataSource, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import type { EngineOptions } from '../engine.ts';
+import type { PlainError } from '../worker/plain-error.ts';
+
+/** What the coordinator on the cluster is told: a file of the package. */
+export interface RayOrder {
+  /** Ranks. */
+  readonly workers: number;
+  readonly job: Omit<TrainingJob, 'store' | 'source'>;
+  /** A relative folder is in the package. */
+  readonly source: DataSource;
+  readonly options: Omit<EngineOptions, 'remove' | 'ray'>;
+}
+
+/** What it tells, in the log of the job. The last one is `outcome` or `failed`. */
+export type RayReport =
+  | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
+  | { readonly kind: 'note'; readonly text: string }
+  | { readonly kind: 'outcome'; readonly outcome: TrainingOutcome }
+  | { readonly kind: 'failed'; readonly error: PlainError };
+
+/** What the Python launcher is told: `plan.json` in the package. */
+export interface LauncherPlan {
+  readonly workers: number;
+  /** `ship`: the package has a Node.js with it. */
+  readonly node: 'system' | 'ship';
+  readonly nodeVersion: readonly [major: number, minor: number];
+  /** Reserved for each worker. */
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** How long the cluster may take to have room for all workers. */
+  readonly roomSeconds: number;
+}
+
+/** Names of files in the package. */
+export const FILES = {
+  launcher: 'launcher.py',
+  plan: 'plan.json',
+  order: 'order.bin',
+  worker: 'worker.mjs',
+  coordinator: 'coordinator.mjs',
+  data: 'data',
+} as const;
+
+/** Variables that the launcher gives to the coordinator. */
+export const HOST_VARIABLE = 'COORDINATOR_HOST';

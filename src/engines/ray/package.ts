@@ -1,0 +1,54 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { createGzip } from 'node:zlib';
+import { ParagradError } from '../../errors.ts';
+import { encodePlain } from '../worker/plain.ts';
+import { workerFile } from '../worker-file.ts';
+import { FILES, type LauncherPlan, type RayOrder } from './messages.ts';
+import { type ZipFile, zip } from './zip.ts';
+
+/** Names of what is beside the worker's bundle in `dist/`. */
+const BUILT = { coordinator: 'ray-coordinator.mjs', launcher: 'ray-launcher.py' } as const;
+
+/** What runs on the cluster, in one archive. @param data a dataset folder that goes with it */
+export async function jobPackage(plan: LauncherPlan, order: RayOrder, data: string | undefined): Promise<Uint8Array> {
+  const files: ZipFile[] = [
+    { path: FILES.launcher, bytes: await built(BUILT.launcher) },
+    { path: FILES.coordinator, bytes: await built(BUILT.coordinator) },
+    { path: FILES.worker, bytes: await readFile(workerFile()) },
+    { path: FILES.plan, bytes: new TextEncoder().encode(JSON.stringify(plan)) },
+    { path: FILES.order, bytes: Buffer.concat(encodePlain(order)) },
+  ];
+  if (data !== undefined)
+    for (const name of (await readdir(data)).sort())
+      files.push({ path: `${FILES.data}/${name}`, bytes: await readFile(path.join(data, name)) });
+  return zip(files);
+}
+
+/**
+ * This machine's Node.js for the cluster's, packed: some unzippers drop the bit that makes a file a program.
+ *
+ * @throws PARAGRAD_RAY_NODE where it would not run there
+ */
+export async function nodePackage(): Promise<Uint8Array> {
+  if (process.platform !== 'linux')
+    throw new ParagradError('PARAGRAD_RAY_NODE', '--node ship sends the Node.js of this machine, which must run on Linux', {
+      place: { option: '--node' },
+    });
+  const packed = await buffer(createReadStream(process.execPath).pipe(createGzip({ level: 4 })));
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch;
+  const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+  return zip([
+    { path: 'paragrad_node/__init__.py', bytes: text('') },
+    { path: 'paragrad_node/machine.txt', bytes: text(machine) },
+    { path: 'paragrad_node/node.gz', bytes: packed },
+  ]);
+}
+
+function built(name: string): Promise<Uint8Array> {
+  const file = path.join(path.dirname(workerFile()), name);
+  if (!existsSync(file)) throw new ParagradError('PARAGRAD_INTERNAL', `${name} is missing: run \`npm run build\``);
+  return readFile(file);
+}
