@@ -44,7 +44,7 @@ export class CheckpointWriter {
     if (this.#failure === undefined) return;
     if (this.#failure instanceof ParagradError) throw this.#failure;
     const why = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
-    throw new ParagradError('PARAGRAD_OUT', `a checkpoint cannot be written: ${why}`, {
+    throw new ParagradError('PARAGRAD_OUT', `a checkpoint in ${this.#folder} cannot be written: ${why}`, {
       place: { file: this.#folder },
       cause: this.#failure,
     });
@@ -55,20 +55,30 @@ export class CheckpointWriter {
     const numbers = await numbersIn(this.#folder);
     this.#number = Math.max(this.#number, ...numbers) + 1;
     const partial = path.join(this.#folder, `.partial-${process.pid}`);
-    const file = await open(partial, 'w');
     try {
-      await file.writeFile(bytesOf(checkpoint));
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await open(partial, 'w');
+      try {
+        await file.writeFile(bytesOf(checkpoint));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(partial, path.join(this.#folder, nameOf(this.#number)));
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
     }
-    await rename(partial, path.join(this.#folder, nameOf(this.#number)));
     for (const old of numbers.slice(0, Math.max(0, numbers.length - KEPT + 1)))
       await rm(path.join(this.#folder, nameOf(old)), { force: true });
   }
 }
 
 const nameOf = (number: number): string => `${String(number).padStart(6, '0')}.safetensors`;
+
+/** Is there a checkpoint in a run folder? */
+export async function hasCheckpoint(run: string): Promise<boolean> {
+  return (await numbersIn(path.join(run, FOLDER))).length > 0;
+}
 
 /** Numbers of the checkpoints there, ascending. */
 async function numbersIn(folder: string): Promise<number[]> {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ParagradError } from '../errors.ts';
+import { hasCheckpoint } from './checkpoints.ts';
 
 /**
  * A folder that appears whole or not at all: files are written under another name beside it, which is renamed at the end.
@@ -13,6 +14,8 @@ export class NewFolder {
   readonly #force: boolean;
   /** The folder is this run's own: it holds checkpoints, or is being resumed. */
   #own = false;
+  /** The folder was made for checkpoints, and holds nothing else. */
+  #made = false;
 
   private constructor(target: string, partial: string, force: boolean) {
     this.path = target;
@@ -80,7 +83,7 @@ export class NewFolder {
     if (this.#own) return;
     await checkFree(this.path, this.#force);
     // A model that is to be replaced stays until its successor is whole; checkpoints of its run would be taken for ours.
-    await mkdir(this.path, { recursive: true });
+    this.#made = (await mkdir(this.path, { recursive: true })) !== undefined;
     await rm(path.join(this.path, 'checkpoints'), { recursive: true, force: true });
     await writeFile(path.join(this.path, name), content);
     this.#own = true;
@@ -93,6 +96,7 @@ export class NewFolder {
       for (const name of keep)
         if (await exists(path.join(this.path, name))) await rename(path.join(this.path, name), path.join(this.#partial, name));
       const old = `${this.#partial}-old`;
+      this.#made = false;
       const replaced = await exists(this.path);
       if (replaced) await rename(this.path, old);
       await rename(this.#partial, this.path);
@@ -104,9 +108,10 @@ export class NewFolder {
     }
   }
 
-  /** Leaves nothing behind. */
+  /** Leaves nothing behind, but a run that can be resumed. */
   async discard(): Promise<void> {
     await rm(this.#partial, { recursive: true, force: true });
+    if (this.#made && !(await hasCheckpoint(this.path))) await rm(this.path, { recursive: true, force: true });
   }
 }
 
