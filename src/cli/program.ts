@@ -68,7 +68,10 @@ const DTYPE = (): Option => option('--dtype <f32|f64>', 'storage of the encoded 
 const HELP = (): Option => new Option('-h, --help', 'show this help');
 const POSITIVE = (): Option => option('--positive <label>', 'class whose probability is predicted (default: the later in byte order)');
 const MODEL = (): Option =>
-  option('--model <auto|linear|logistic>', 'auto: logistic for a target of two classes, else linear (default auto)');
+  option(
+    '--model <auto|linear|logistic|softmax>',
+    'auto: logistic for a target of two classes, softmax for text with more, else linear (default auto)',
+  );
 const FORMAT = (): Option => option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)');
 const BAD_VALUES = (): Option =>
   option('--bad-rows <error|impute>', 'what to do with a wrong value: end, or count it as missing (default error)');
@@ -99,7 +102,7 @@ function addTrain(program: Command, handlers: Handlers): void {
       'penalty on large weights; auto: of 20 values the best on the validation rows (default 1 / number of training rows)',
       parseRate,
     ),
-    option('--class-weight <none|balanced>', 'balanced: both classes weigh the same in training (default none)'),
+    option('--class-weight <none|balanced>', 'balanced: all classes weigh the same in training (default none)'),
     option('--no-intercept', 'train without an intercept'),
     STANDARDIZE(),
     LOG_TARGET(),
@@ -293,7 +296,7 @@ function addEvaluate(program: Command, handlers: Handlers): void {
     .argument('<model>', 'folder that train has saved')
     .argument('<file...>', 'files of the same kinds, with the target and the columns that the model was trained on');
   evaluate.description(
-    'Compares predictions with the target: errors of a number; of two classes log loss, AUC, the confusion matrix and what other thresholds would give.',
+    'Compares predictions with the target: errors of a number; of two classes log loss, AUC, the confusion matrix and what other thresholds would give; of several log loss, the confusion matrix and each class by itself.',
   );
   group(evaluate, 'Data:', BAD_VALUES());
   group(evaluate, 'Classes:', THRESHOLD());
@@ -416,7 +419,10 @@ function addWorker(program: Command, handlers: Handlers): void {
     option('--listen [host:port]', 'wait for runs (train --hosts), one after the other (default port 7461 of all interfaces)'),
     KEY_FILE(),
     option('--workers <count>', 'how many work here at a time, each on one core (default 1)', parseCount),
-    option('--advertise <host[:port]>', 'where other machines find this one’s workers (default: as the coordinator sees it, any free port)'),
+    option(
+      '--advertise <host[:port]>',
+      'where other machines find this one’s workers (default: as the coordinator sees it, any free port)',
+    ),
     option('--wait <time>', 'with --join: how long to try while nobody is there yet (default 5m)', parseDuration),
   );
   worker.addHelpOption(HELP().helpGroup('Work:'));
