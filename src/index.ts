@@ -3,6 +3,7 @@ export type { BadExample, BadRows } from './data/bad-rows.ts';
 export type { TableSource } from './data/source-files.ts';
 export { type ErrorCode, type ErrorPlace, ParagradError } from './errors.ts';
 export type { ClassMetrics, RegressionMetrics } from './models/metrics.ts';
+export { attach } from './run/attach.ts';
 export { writeCoefficients } from './run/coefficients-file.ts';
 export { type DatasetDescription, type DatasetSummary, inspectDataset } from './run/dataset.ts';
 export { type Check, type Diagnosis, doctor } from './run/doctor/doctor.ts';

@@ -10,6 +10,9 @@ const PROGRAMS: Record<string, RegExp> = {
   'stop-and-predict.ts': /^2336 rows, 307 columns\nended: aborted; loss \d+ % .*\nthe dearest house.*: row \d+, \d+ dollars\n$/,
 };
 
+/** Run by the tests of that engine, on its cluster. */
+const ON_CLUSTERS = ['train-on-ray.ts'];
+
 describe('examples', () => {
   let folder: string;
   beforeAll(() => {
@@ -19,7 +22,7 @@ describe('examples', () => {
 
   it('all are run here, and named in the README', () => {
     const files = readdirSync(join(ROOT, 'examples'));
-    expect(files.filter((name) => /\.m?[jt]s$/.test(name)).sort()).toEqual(Object.keys(PROGRAMS).sort());
+    expect(files.filter((name) => /\.m?[jt]s$/.test(name)).sort()).toEqual([...Object.keys(PROGRAMS), ...ON_CLUSTERS].sort());
     const readme = readFileSync(join(ROOT, 'examples/README.md'), 'utf8');
     for (const file of files.filter((name) => name !== 'README.md')) expect(readme).toContain(`](${file})`);
   });

@@ -2,13 +2,15 @@ import { cpus, totalmem } from 'node:os';
 import { openDuck } from '../../data/duckdb.ts';
 import { groupCpus, groupMemoryBytes, memoryLimitBytes, usableCores } from '../../data/limits.ts';
 import { newSegment } from '../../data/store.ts';
+import type { ClusterStatus } from '../../engines/cluster/local-cluster.ts';
+import { clusterOf } from '../../engines/cluster/registry.ts';
 import { WasmInstance } from '../../kernels/instance.ts';
 import { NUMERICS_VERSION } from '../version.ts';
 import { measureReadLimit } from './read-limit.ts';
 import { type SelfTestResult, selfTest } from './self-test.ts';
 
 export interface Check {
-  readonly name: 'Node.js' | 'cores' | 'memory' | 'SIMD' | 'read limit' | 'DuckDB' | 'self-test, inline' | 'self-test, threads';
+  readonly name: 'Node.js' | 'cores' | 'memory' | 'SIMD' | 'read limit' | 'DuckDB' | 'Ray' | 'self-test, inline' | 'self-test, threads';
   /** warning: works, but not as well as it could. */
   readonly status: 'ok' | 'warning' | 'failed';
   /** What was found, in a few words. */
@@ -66,6 +68,7 @@ export async function doctor(): Promise<Diagnosis> {
       })),
     },
     { name: 'DuckDB', ...(await attempt(duckdb)) },
+    { name: 'Ray', ...(await attempt(localRay)) },
     { name: 'self-test, inline', ...(await tested('inline', 1)) },
     { name: 'self-test, threads', ...(await tested('threads', workers)) },
   ];
@@ -136,6 +139,22 @@ async function duckdb(): Promise<Finding> {
   } finally {
     duck.close();
   }
+}
+
+/** Only `--engine ray` needs one, so that it is no fault to have none. */
+async function localRay(): Promise<Finding> {
+  const { title, version, ...cluster } = await clusterStatus();
+  if (cluster.running === undefined && cluster.installed === undefined)
+    return ok('no local one', 'for --engine ray without an address: paragrad cluster install ray');
+  if (cluster.running === undefined) return ok(`${version}, not running`, 'paragrad cluster start ray --nodes 3');
+  const found = `${version}, ${cluster.running.nodes} nodes at ${cluster.running.address}`;
+  if (cluster.trouble === undefined) return ok(found, 'local');
+  return { status: 'warning', found, remark: `${cluster.trouble}: paragrad cluster stop ray, then start it again` };
+}
+
+async function clusterStatus(): Promise<ClusterStatus & { title: string; version: string }> {
+  const ray = clusterOf('ray', process.env);
+  return { title: ray.title, version: ray.version, ...(await ray.status()) };
 }
 
 function bits(results: readonly SelfTestResult[]): Finding {
