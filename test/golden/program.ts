@@ -44,6 +44,15 @@ export async function goldenHashes(): Promise<Record<string, string>> {
       for (const schedule of ['constant', 'step', 'cosine', 'inverse-sqrt'] as const)
         hashes[`${dtype} ${model} sgd of 50 rows, ${schedule}`] = await hashOf({ schedule, warmup: 0.5, precondition: 'diagonal' });
     }
+  // Five classes of unlike sizes.
+  const classes = value.map((z) => Math.min(4, Math.floor(Math.abs(z) * 2)));
+  for (const dtype of ['f32', 'f64'] as const)
+    for (const optimizer of [...both, 'backtracking'] as const) {
+      const search = optimizer === 'backtracking' ? ({ optimizer: 'gradient-descent', lineSearch: optimizer } as const) : { optimizer };
+      const options: TrainOptions = { dtype, model: 'softmax', ...search, maxPasses: 30, engine: 'inline' };
+      const { summary } = await train({ x, rows, columns, y: classes }, options);
+      hashes[`${dtype} softmax ${optimizer}`] = summary.weightsSha256;
+    }
   return hashes;
 }
 
