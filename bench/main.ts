@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { type BatchRow, type BatchSpeedup, benchBatches, benchBatchSpeedups } from './batches.ts';
 import { type CollectiveFigure, measureCollectives } from './collectives.ts';
 import { benchFiles, type FileRow } from './files.ts';
 import { benchKernels, type KernelRow, readLimit } from './kernels.ts';
@@ -15,7 +16,7 @@ import { benchTraining, type TrainingRow } from './training.ts';
  * and on all threads, and time from arrays to a model, beside NumPy and scikit-learn where `npm run engine:python` installed
  * them. Prints tables and writes bench/results/latest.json. Quote ratios: absolute times are this machine's, today.
  *
- *   npm run bench [-- kernels,collectives,messages,passes,training,files]
+ *   npm run bench [-- kernels,collectives,messages,passes,batches,training,files]
  */
 interface Results {
   readonly machine: { readonly node: string; readonly cpu: string; readonly threads: number };
@@ -25,6 +26,8 @@ interface Results {
   collectives?: readonly CollectiveFigure[];
   messages?: readonly MessageRow[];
   passes?: readonly PassRow[];
+  batches?: readonly BatchRow[];
+  batchSpeedups?: readonly BatchSpeedup[];
   training?: readonly TrainingRow[];
   files?: readonly FileRow[];
 }
@@ -127,6 +130,26 @@ async function main(parts: readonly string[]): Promise<void> {
       ]),
     );
   }
+  if (parts.includes('batches')) {
+    results.batches = await benchBatches(peers);
+    table(
+      'updates by mini-batches, one thread: 1,000,000 × 100 of f32, M features/s',
+      ['rows of a batch', 'paragrad', 'of the read limit', 'plain TypeScript', 'SGDRegressor'],
+      results.batches.map((row) => [
+        String(row.rows),
+        number(row.rate, 0),
+        number(row.rate / row.limit),
+        number(row.plainRate, 0),
+        row.peerRate === undefined ? '' : number(row.peerRate, 0),
+      ]),
+    );
+    results.batchSpeedups = await benchBatchSpeedups();
+    table(
+      'epochs of mini-batches, the reading that judges them included: 100,000 × 1,000 of f32',
+      ['rows of a batch', 'two threads against one'],
+      results.batchSpeedups.map((row) => [String(row.rows), `${number(row.speedup)} ×`]),
+    );
+  }
   if (parts.includes('training')) {
     results.training = await benchTraining(peers);
     table(
@@ -161,7 +184,7 @@ async function main(parts: readonly string[]): Promise<void> {
   console.log('\nwritten: bench/results/latest.json');
 }
 
-if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,messages,passes,training,files').split(','));
+if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,messages,passes,batches,training,files').split(','));
 else if (workerData !== null && 'gate' in workerData) {
   const { gate, threads } = workerData as { gate: SharedArrayBuffer; threads: number };
   const arrived = new Int32Array(gate);

@@ -1,6 +1,6 @@
 """What the same machine does with NumPy and scikit-learn, in one process, on arrays that the benchmark wrote.
 
-usage: peers.py kernels | train FOLDER rows columns | file PATH target
+usage: peers.py kernels | sgd rows columns | train FOLDER rows columns | file PATH target
 Prints one JSON object. Times are medians (kernels) or the best of three (train), in seconds; the clock starts with arrays in memory.
 """
 import json
@@ -78,6 +78,17 @@ def train(folder, rows, columns):
     return results
 
 
+def sgd(rows, columns):
+    """M features/s of one epoch of SGDRegressor, whose batches are of one row."""
+    from sklearn.linear_model import SGDRegressor
+
+    x = np.random.default_rng(0).random((rows, columns), dtype=np.float32) - 0.5
+    y = np.ones(rows, np.float32)
+    model = SGDRegressor(learning_rate="constant", eta0=1e-4, alpha=1 / rows, shuffle=False)
+    seconds, _ = timed(lambda: model.partial_fit(x, y))
+    return dict(rate=rows * columns / seconds / 1e6)
+
+
 def file(path, target):
     """Read, encode, split, Ridge: the whole script, its imports apart."""
     import pandas as pd
@@ -98,6 +109,8 @@ def file(path, target):
 if __name__ == "__main__":
     if sys.argv[1] == "kernels":
         print(json.dumps(kernels()))
+    elif sys.argv[1] == "sgd":
+        print(json.dumps(sgd(int(sys.argv[2]), int(sys.argv[3]))))
     elif sys.argv[1] == "file":
         print(json.dumps(file(sys.argv[2], sys.argv[3])))
     else:
