@@ -4,6 +4,7 @@ import { hogwild } from './hogwild.ts';
 import type { TrainingJob } from './job.ts';
 import { localSgd } from './local-sgd.ts';
 import { mapReduce } from './map-reduce.ts';
+import { longestBody } from './parameter-server/messages.ts';
 import { parameterServer } from './parameter-server/strategy.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -27,7 +28,7 @@ export function ranksOf(job: Pick<TrainingJob, 'strategy' | 'partition'>): numbe
 
 /** Bytes of the longest message that ranks send each other in channels, beside the collective's; 0: none. */
 export function channelBytes(job: Pick<TrainingJob, 'strategy' | 'store'>): number {
-  return strategyOf(job).channels === true ? (job.store.training.layout.columns + 1 + 8) * 8 : 0;
+  return strategyOf(job).channels === true ? longestBody(job.store.training.layout.columns + 1) : 0;
 }
 
 /** Bytes of the memory that a strategy's ranks share; 0: none. */

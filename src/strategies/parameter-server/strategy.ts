@@ -1,6 +1,6 @@
 import type { Channel } from '../../communicate/channel.ts';
 import { CONTROL } from '../../communicate/collective.ts';
-import { assert, ParagradError } from '../../errors.ts';
+import { assert } from '../../errors.ts';
 import { addCounts, CostMeter, type RankCosts, utilisationOf } from '../../monitor/costs.ts';
 import { finish, type Snapshot } from '../batch-finish.ts';
 import { type BatchSetup, choiceOf, coordinatesOf, kernelLossOf, setUp, vectorOf } from '../batch-setup.ts';
@@ -295,12 +295,4 @@ async function end(
 function reasonOf(control: number): TrainingOutcome['reason'] {
   if (control === CONTROL.abort) return 'aborted';
   return control === CONTROL.timeLimit ? 'time limit' : 'epochs done';
-}
-
-/** @throws PARAGRAD_OPTION for a job that a parameter server cannot do */
-export function checkServers(columns: number, servers: number): void {
-  if (servers <= columns + 1) return;
-  throw new ParagradError('PARAGRAD_OPTION', `--servers ${servers} is more than there are weights (${columns + 1}): use fewer`, {
-    place: { option: '--servers' },
-  });
 }
