@@ -7,12 +7,24 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 /** Pages in both languages, English first. */
 const PAIRS: [english: string, chinese: string][] = [
   ['README.md', 'README.zh-CN.md'],
-  ...readdirSync(join(ROOT, 'docs/zh-CN')).map((name): [string, string] => [join('docs', name), join('docs/zh-CN', name)]),
+  ...readdirSync(join(ROOT, 'docs/zh-CN'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name): [string, string] => [join('docs', name), join('docs/zh-CN', name)]),
 ];
 const inFolder = (folder: string): string[] => readdirSync(join(ROOT, folder)).map((name) => join(folder, name));
-const PAGES = ['.', 'docs', 'docs/zh-CN', 'examples'].flatMap(inFolder).filter((name) => name.endsWith('.md'));
+const PAGES = ['.', 'docs', 'docs/engines', 'docs/zh-CN', 'docs/zh-CN/engines', 'examples']
+  .flatMap(inFolder)
+  .filter((name) => name.endsWith('.md'));
 /** English pages that have options of the command line in them. */
-const WITH_OPTIONS = ['README.md', 'docs/numerics.md', 'docs/errors.md', 'docs/tutorial.md', 'docs/concepts.md', 'docs/api.md'];
+const WITH_OPTIONS = [
+  'README.md',
+  'docs/numerics.md',
+  'docs/errors.md',
+  'docs/tutorial.md',
+  'docs/concepts.md',
+  'docs/api.md',
+  'docs/engines/processes.md',
+];
 
 const withoutCode = (text: string): string => text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
 const codeBlocks = (text: string): string[] => text.match(/^```[\s\S]*?^```/gm) ?? [];
