@@ -74,11 +74,6 @@ export function checkStrategyOptions(options: Given): void {
       '--strategy',
       `--strategy hogwild needs memory in common, which --engine ${engine} has not: use --strategy parameter-server there, or --engine threads`,
     );
-  if (engine === 'ray' && STRATEGIES[strategy].channels === true)
-    throw wrong(
-      '--strategy',
-      `--strategy ${strategy} sends messages of its own, which --engine ray does not carry: use --strategy local-sgd there, or --engine processes`,
-    );
   if (partition === 'columns' || partition === 'grid')
     throw wrong('--partition', `--strategy ${strategy} gives every worker whole rows: use --partition rows, or --strategy map-reduce`);
   if (model === 'softmax')

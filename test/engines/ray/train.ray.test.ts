@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -106,6 +106,45 @@ describeWith('ray', 'training on a Ray of three nodes', (stamp) => {
       expect(summary.plan.chunks).toBeGreaterThanOrEqual(8);
       for (const share of summary.plan.shares) expect(share.bytes).toBeGreaterThan(0);
       expect(summary.weightsSha256).toBe(await sha({ ...SHAPE, ...plain }));
+      await noneIsLeft();
+    });
+  });
+
+  it('runs the example', () => {
+    const root = resolve(import.meta.dirname, '../../..');
+    const args = [join(root, 'scripts/run-ts.mjs'), 'examples/train-on-ray.ts'];
+    const { stdout, status } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^here .* s {2}([0-9a-f]{16})\nthere .* s {2}\1\nthe same bits\n$/);
+  });
+
+  describe('has the other strategies', () => {
+    it.each(['local-sgd', 'gossip'] as const)('%s: the bits of threads', async (strategy) => {
+      const options = { ...SHAPE, workers: 2, strategy, epochs: 3 } as const;
+      const there = await train(SOURCE, { ...options, engine: 'ray' });
+      expect(there.summary.weightsSha256).toBe((await train(SOURCE, { ...options, engine: 'threads' })).summary.weightsSha256);
+      await noneIsLeft();
+    });
+
+    it('a parameter server of two, one of which is lost: the optimum within 1 %, and gradients no older than said', async () => {
+      const best = (await train(SOURCE, { ...SHAPE, engine: 'inline' })).summary;
+      const staleness = 3;
+      const { summary } = await train(SOURCE, {
+        ...SHAPE,
+        ...ON_RAY,
+        workers: 2,
+        strategy: 'parameter-server',
+        servers: 2,
+        staleness,
+        epochs: 20,
+        batchSize: 32,
+        kill: ['3@20'],
+      });
+      expect(summary.restarts).toEqual([expect.objectContaining({ rank: 3, why: expect.stringContaining('SIGKILL') })]);
+      expect((summary.nullLoss - summary.loss) / (best.nullLoss - best.loss)).toBeGreaterThan(0.99);
+      const ages = summary.costs?.staleness ?? [];
+      expect(ages.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(0);
+      expect(ages.length - 1).toBeLessThanOrEqual(staleness);
       await noneIsLeft();
     });
   });
