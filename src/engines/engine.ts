@@ -1,7 +1,7 @@
-import type { Address } from '../communicate/streams/address.ts';
-import type { Key } from '../communicate/streams/key.ts';
 import type { Compression } from '../communicate/compressed.ts';
 import type { LinkOptions } from '../communicate/link.ts';
+import type { Address } from '../communicate/streams/address.ts';
+import type { Key } from '../communicate/streams/key.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 

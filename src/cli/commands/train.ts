@@ -61,7 +61,13 @@ async function beginning(file: TableSource | undefined, flags: TrainFlags, termi
   const out = flags.out ?? freeName(defaultOut(target, new Date()));
   const { train } = await import('../../run/train.ts');
   return (signal, progress) =>
-    train(file, { ...options, ...seconds({ timeLimit, checkpointEvery, workerTimeout, joinTimeout }), out, signal, onEvent: progress.onEvent });
+    train(file, {
+      ...options,
+      ...seconds({ timeLimit, checkpointEvery, workerTimeout, joinTimeout }),
+      out,
+      signal,
+      onEvent: progress.onEvent,
+    });
 }
 
 /** Flags that a run may be resumed with; all others were decided when it began. */
@@ -86,7 +92,16 @@ const RESUME_OPTIONS = [
   'rayData',
   'node',
 ] as const satisfies readonly (keyof ResumeOptions)[];
-const RESUME_FLAGS: readonly string[] = ['resume', 'json', 'report', 'timeLimit', 'checkpointEvery', 'workerTimeout', 'joinTimeout', ...RESUME_OPTIONS];
+const RESUME_FLAGS: readonly string[] = [
+  'resume',
+  'json',
+  'report',
+  'timeLimit',
+  'checkpointEvery',
+  'workerTimeout',
+  'joinTimeout',
+  ...RESUME_OPTIONS,
+];
 
 function resuming(file: TableSource | undefined, run: string, flags: TrainFlags): Begin {
   // Commander says `intercept: true` and `standardize: true` where nobody said anything.
