@@ -269,7 +269,7 @@ function addPredict(program: Command, handlers: Handlers): void {
   predict
     .argument('<model>', 'folder that train has saved')
     .argument('<file...>', 'files of the same kinds, with the columns that the model was trained on');
-  predict.description('Predicts every row of a table: a number, or the probability of the positive class and the likelier label.');
+  predict.description('Predicts every row of a table: a number; the probability of the positive class and the likelier label; or, of several classes, the likeliest label and the probability of each.');
   group(predict, 'Data:', BAD_VALUES());
   group(predict, 'Classes:', THRESHOLD());
   group(

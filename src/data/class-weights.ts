@@ -1,13 +1,9 @@
 import { ParagradError } from '../errors.ts';
 import type { Encoded } from './encoded.ts';
-import { viewsOf } from './store.ts';
+import { type ClassWeights, viewsOf } from './store.ts';
 import { labelsOfTarget, type TargetEncoder } from './target.ts';
 
-/** What the weights of the training rows of each class are multiplied with. */
-export type ClassWeights =
-  | { readonly negative: number; readonly positive: number }
-  /** Of several classes, by their numbers. */
-  | { readonly byClass: readonly number[] };
+export type { ClassWeights };
 
 /** Sum of the training rows' weights, by the number of their class. */
 export type ClassTotals = Float64Array;

@@ -25,6 +25,12 @@ export interface StoredSet {
   readonly columns?: ColumnRange;
 }
 
+/** What the weights of the training rows of each class are multiplied with. */
+export type ClassWeights =
+  | { readonly negative: number; readonly positive: number }
+  /** Of several classes, by their numbers. */
+  | { readonly byClass: readonly number[] };
+
 /** Columns [begin, end). */
 export interface ColumnRange {
   readonly begin: number;

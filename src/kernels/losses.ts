@@ -1,4 +1,4 @@
-import { exp, log1p } from '../math.ts';
+import { exp, log, log1p } from '../math.ts';
 import type { KernelLoss } from './kernels.ts';
 
 /**
@@ -41,3 +41,28 @@ const logistic: RowLoss = {
 };
 
 export const ROW_LOSSES: Readonly<Record<KernelLoss, RowLoss>> = { squared, logistic };
+
+/** One row's softmax, word for word (docs/numerics.md §4): the oracle of the SIMD code. */
+export interface RowSoftmax {
+  /** exp(z_c − max z), and their sum over ascending classes. */
+  readonly e: Float64Array;
+  readonly largest: number;
+  readonly sum: number;
+}
+
+export function softmaxOf(z: Float64Array): RowSoftmax {
+  let largest = z[0] as number;
+  for (let c = 1; c < z.length; c += 1) largest = largest < (z[c] as number) ? (z[c] as number) : largest;
+  let sum = 0;
+  const e = z.map((value) => {
+    const each = exp(value - largest);
+    sum += each;
+    return each;
+  });
+  return { e, largest, sum };
+}
+
+/** (m + log S) − z_y */
+export function softmaxLoss({ largest, sum }: RowSoftmax, own: number): number {
+  return largest + log(sum) - own;
+}

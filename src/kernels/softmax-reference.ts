@@ -1,6 +1,7 @@
 import { type Dtype, panelRows } from '../partition/layout.ts';
 import { LANES, type RowPointers } from './kernels.ts';
-import { type RowSoftmax, type SoftmaxKernels, softmaxLoss, softmaxOf } from './softmax.ts';
+import { type RowSoftmax, softmaxLoss, softmaxOf } from './losses.ts';
+import type { SoftmaxKernels } from './softmax.ts';
 
 type Values = Float32Array<ArrayBufferLike> | Float64Array<ArrayBufferLike>;
 

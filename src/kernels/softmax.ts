@@ -1,4 +1,3 @@
-import { exp, log } from '../math.ts';
 import type { RowPointers } from './kernels.ts';
 
 /**
@@ -56,29 +55,4 @@ export interface SoftmaxKernels {
 
   /** Adds v of the rows of each class to k row scalars. */
   totals(classes: number, panels: number, rows: RowPointers, lanes: number): void;
-}
-
-/** One row's softmax, word for word (docs/numerics.md §4): the oracle of the SIMD code. */
-export interface RowSoftmax {
-  /** exp(z_c − max z), and their sum over ascending classes. */
-  readonly e: Float64Array;
-  readonly largest: number;
-  readonly sum: number;
-}
-
-export function softmaxOf(z: Float64Array): RowSoftmax {
-  let largest = z[0] as number;
-  for (let c = 1; c < z.length; c += 1) largest = largest < (z[c] as number) ? (z[c] as number) : largest;
-  let sum = 0;
-  const e = z.map((value) => {
-    const each = exp(value - largest);
-    sum += each;
-    return each;
-  });
-  return { e, largest, sum };
-}
-
-/** (m + log S) − z_y */
-export function softmaxLoss({ largest, sum }: RowSoftmax, own: number): number {
-  return largest + log(sum) - own;
 }

@@ -1,4 +1,4 @@
-import { softmaxLoss, softmaxOf } from '../kernels/softmax.ts';
+import { softmaxLoss, softmaxOf } from '../kernels/losses.ts';
 
 /** How well several classes are told apart. Weighted by v; rows with v = 0 do not count. */
 export interface SoftmaxMetrics {

@@ -1,6 +1,5 @@
 import type { Traffic } from '../communicate/collective.ts';
-import type { ClassWeights } from '../data/class-weights.ts';
-import type { DataStore } from '../data/store.ts';
+import type { ClassWeights, DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
 import type { RunCosts } from '../monitor/costs.ts';
 import type { Partition } from '../partition/plan.ts';
