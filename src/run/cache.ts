@@ -12,8 +12,8 @@ import { isAlive } from './run-folder.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /**
- * Datasets that were made from users' tables for workers to read, kept for the next run: in `PARAGRAD_CACHE`, or `paragrad` in
- * `XDG_CACHE_HOME` or `~/.cache`, up to `PARAGRAD_CACHE_BYTES` (default 10 GiB); those not used for longest go first.
+ * Datasets that were made from users' tables for workers to read, kept for the next run: in PARAGRAD_CACHE, or `paragrad` in
+ * `XDG_CACHE_HOME` or `~/.cache`, up to PARAGRAD_CACHE_BYTES (default 10 GiB); those not used for longest go first.
  */
 const DEFAULT_BYTES = 10 * 1024 ** 3;
 const KEY_LENGTH = 40;
@@ -33,9 +33,7 @@ function cacheBytes(env: NodeJS.ProcessEnv = process.env): number {
   const text = env.PARAGRAD_CACHE_BYTES ?? '';
   const bytes = text === '' ? DEFAULT_BYTES : Number(text);
   if (bytes >= 0) return bytes;
-  throw new ParagradError('PARAGRAD_OPTION', `PARAGRAD_CACHE_BYTES must be a number of bytes, not '${text}'`, {
-    place: { option: 'PARAGRAD_CACHE_BYTES' },
-  });
+  throw new ParagradError('PARAGRAD_OPTION', `PARAGRAD_CACHE_BYTES must be a number of bytes, not '${text}'`);
 }
 
 /**

@@ -1,9 +1,11 @@
+import type { SendCosts } from '../communicate/messages/costs.ts';
 import { usableCores } from '../data/limits.ts';
-import type { EngineName } from '../engines/engine.ts';
+import { type EngineName, WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
 import { coverOf } from '../partition/tree.ts';
+import { type Exchanged, stepTraffic } from './step-traffic.ts';
 import { clientCount, strategyPartition, takesBatches } from './strategy-options.ts';
 import type { PlanSummary, TrainOptions } from './types.ts';
 
@@ -14,10 +16,17 @@ const MAX_WORKERS = 1024;
 export interface Plan {
   readonly engine: EngineName;
   readonly partition: Partition;
+  /** Where ranks share no memory. */
+  readonly exchange?: Exchanged | undefined;
 }
 
+type PlanOptions = Pick<
+  TrainOptions,
+  'engine' | 'workers' | 'partition' | 'strategy' | 'clients' | 'communicate' | 'reducers' | 'compress'
+>;
+
 /** Fills in what the user left to us: engine, split and number of workers, from the shape of the data and this machine. */
-export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'workers' | 'partition' | 'strategy' | 'clients'>): Plan {
+export function planOf(layout: Layout, options: PlanOptions): Plan {
   const { workers } = options;
   if (workers !== undefined && (!Number.isSafeInteger(workers) || workers < 1 || workers > MAX_WORKERS))
     throw new ParagradError('PARAGRAD_OPTION', `--workers must be a whole number from 1 to ${MAX_WORKERS}, not ${workers}`, {
@@ -34,7 +43,14 @@ export function planOf(layout: Layout, options: Pick<TrainOptions, 'engine' | 'w
           ? layout.blocks
           : layout.chunks * layout.blocks;
   const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
-  return { engine, partition: strategyPartition(layout, options, count) ?? partitionOf(layout, kind, count) };
+  const { communicate = 'peer-to-peer', reducers = 1 } = options;
+  // Strategies with messages of their own, and gradients that are made smaller, send what only the run can tell.
+  const isPlain = WITH_PROCESSES.includes(engine) && !takesBatches(options) && options.compress === undefined;
+  return {
+    engine,
+    partition: strategyPartition(layout, options, count) ?? partitionOf(layout, kind, count),
+    exchange: isPlain ? { communicate, reducers } : undefined,
+  };
 }
 
 function engineFor(
@@ -52,7 +68,8 @@ function engineFor(
 }
 
 /** The plan in words and numbers: who owns which rows and columns, bytes held, bytes moved per gradient (of so many outputs). */
-export function describePlan(layout: Layout, { engine, partition }: Plan, outputs = 1): PlanSummary {
+export function describePlan(layout: Layout, { engine, partition, exchange }: Plan, outputs = 1): PlanSummary {
+  const traffic = exchange === undefined ? undefined : stepTraffic(layout, partition, exchange, outputs);
   return {
     engine,
     partition: partition.kind,
@@ -64,6 +81,7 @@ export function describePlan(layout: Layout, { engine, partition }: Plan, output
     chunks: layout.chunks,
     blockColumns: layout.blockColumns,
     blocks: layout.blocks,
+    ...(exchange === undefined ? {} : { communicate: exchange.communicate }),
     shares: partition.shares.map((share) => {
       const columnBegin = columnOfBlock(layout, share.blockBegin);
       const columnEnd = columnOfBlock(layout, share.blockEnd);
@@ -75,6 +93,7 @@ export function describePlan(layout: Layout, { engine, partition }: Plan, output
       const blockNodes = coverOf(share.blockBegin, share.blockEnd, layout.blocks).length;
       return {
         rank: share.rank,
+        ...(traffic === undefined ? {} : { sent: traffic[share.rank] as SendCosts }),
         rowBegin,
         rowEnd,
         columnBegin,

@@ -221,6 +221,8 @@ export interface PlanSummary {
   readonly chunks: number;
   readonly blockColumns: number;
   readonly blocks: number;
+  /** How sums move between workers that share no memory. */
+  readonly communicate?: Communicate;
   readonly shares: readonly {
     readonly rank: number;
     /** Training rows [rowBegin, rowEnd), encoded columns [columnBegin, columnEnd). */
@@ -233,6 +235,8 @@ export interface PlanSummary {
     readonly nodes: number;
     readonly gradientBytes: number;
     readonly dotBytes: number;
+    /** Messages of one gradient, and bytes of values in them, where workers share no memory. */
+    readonly sent?: { readonly messages: number; readonly bytes: number };
   }[];
 }
 

@@ -67,14 +67,7 @@ export class DotExchange {
   #start(set: StoredSet, begin: number, limit: number, weights: readonly (readonly number[])[], vectors: number): Batch | undefined {
     if (begin >= limit) return undefined;
     const { layout } = set;
-    // A function of what all ranks of the row know alike, not of the own columns: they must exchange the same batches.
-    const rowBytes = Math.ceil(layout.columns / this.#row.size) * bytesPerValue(layout.dtype);
-    let end = begin;
-    let rows = 0;
-    do {
-      rows += panelsOfChunk(layout, end) * panelRows(layout.dtype);
-      end += 1;
-    } while (end < limit && (rows + layout.chunkRows) * rowBytes <= BATCH_BYTES);
+    const { end, rows } = nextBatch(layout, begin, limit, this.#row.size);
     this.#turn = 1 - this.#turn;
     const parts = coverOf(this.#share.blockBegin, this.#share.blockEnd, layout.blocks).map((node): DotPart => {
       const values = this.#array(`${node.level}/${node.index}`, layout, vectors * rows);
@@ -150,6 +143,33 @@ export class DotExchange {
       return address;
     });
   }
+}
+
+/**
+ * The chunks that are exchanged together, from `begin`, and their rows, padded. A function of what all `members` of a worker row know
+ * alike, not of the own columns: they must exchange the same batches.
+ */
+function nextBatch(layout: Layout, begin: number, limit: number, members: number): { readonly end: number; readonly rows: number } {
+  const rowBytes = Math.ceil(layout.columns / members) * bytesPerValue(layout.dtype);
+  let end = begin;
+  let rows = 0;
+  do {
+    rows += panelsOfChunk(layout, end) * panelRows(layout.dtype);
+    end += 1;
+  } while (end < limit && (rows + layout.chunkRows) * rowBytes <= BATCH_BYTES);
+  return { end, rows };
+}
+
+/** All batches of chunks [begin, limit). */
+export function batchesOf(
+  layout: Layout,
+  begin: number,
+  limit: number,
+  members: number,
+): { readonly end: number; readonly rows: number }[] {
+  const batches: { readonly end: number; readonly rows: number }[] = [];
+  for (let at = begin; at < limit; at = (batches.at(-1) as { end: number }).end) batches.push(nextBatch(layout, at, limit, members));
+  return batches;
 }
 
 function newDots(layout: Layout, length: number): Dots {

@@ -24,7 +24,9 @@ export function planSection(plan: PlanSummary, style: Style): string[] {
   const host = hostOf(plan);
   const shape = `${count(plan.rows)} rows × ${plural(plan.columns, 'column')} (${plan.dtype})`;
   const cuts = `${plural(plan.chunks, 'chunk')} of up to ${count(plan.chunkRows)} rows, ${plural(plan.blocks, 'block')} of up to ${plural(plan.blockColumns, 'column')}`;
-  const dots = plan.shares.some(({ dotBytes }) => dotBytes > 0);
+  const messages = plan.communicate !== undefined;
+  // Where messages are counted, the exchange of dots is among them.
+  const dots = !messages && plan.shares.some(({ dotBytes }) => dotBytes > 0);
   const right = { align: 'right' } as const;
   const columns = [
     { title: 'worker', ...right },
@@ -32,6 +34,7 @@ export function planSection(plan: PlanSummary, style: Style): string[] {
     { title: 'columns', ...right },
     { title: 'holds', ...right },
     { title: 'tree nodes', ...right },
+    ...(messages ? [{ title: 'messages per step', ...right }] : []),
     { title: 'sends per step', ...right },
     ...(dots ? [{ title: 'of it partial dots', ...right }] : []),
   ];
@@ -41,10 +44,16 @@ export function planSection(plan: PlanSummary, style: Style): string[] {
     range(share.columnBegin, share.columnEnd),
     bytes(share.bytes),
     count(share.nodes),
-    bytes(share.gradientBytes + share.dotBytes),
+    ...(messages ? [count(share.sent?.messages ?? 0)] : []),
+    bytes(share.sent?.bytes ?? share.gradientBytes + share.dotBytes),
     ...(dots ? [bytes(share.dotBytes)] : []),
   ]);
-  return section('Plan', `${host}, split by ${plan.partition}`, [`  ${shape}`, `  ${cuts}`, ...table(columns, rows, style)], style);
+  return section(
+    'Plan',
+    `${host}, split by ${plan.partition}${plan.communicate === undefined ? '' : `, ${plan.communicate}`}`,
+    [`  ${shape}`, `  ${cuts}`, ...table(columns, rows, style)],
+    style,
+  );
 }
 
 /**

@@ -8,7 +8,7 @@ import { bodyOf, KIND } from './links.ts';
 import { caught, cutOf, type Group, type ReduceCall, receivedParts, releaseParts, sendParts, TreeAdder } from './reduction.ts';
 
 /** Two ranks send as many bytes either way, so for them only the adding, which is done twice, counts against one latency. */
-const SMALL_BYTES_OF_TWO = 128 * 1024;
+export const SMALL_BYTES_OF_TWO = 128 * 1024;
 
 /**
  * All-reduce between peers. Up to SMALL_BYTES (two ranks: SMALL_BYTES_OF_TWO): every rank sends its nodes to all and adds everything by itself: one latency.

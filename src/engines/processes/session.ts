@@ -13,11 +13,11 @@ import type { EngineHooks, EngineOptions, Session } from '../engine.ts';
 import { GuardedHooks } from '../hooks.ts';
 import { inline } from '../inline.ts';
 import { type Exchange, type Fault, GROUP, type Invitation, type JobOrder, PHASES, type Report } from '../worker/orders.ts';
+import { ALGORITHMS } from './algorithms.ts';
 import { CellServer } from './cells.ts';
 import type { Launched, Launcher, Premises } from './launcher.ts';
 import { Lost, Seat } from './seat.ts';
 
-const ALGORITHMS = { 'peer-to-peer': 'direct', 'client-server': 'client-server', ring: 'ring' } as const;
 const MAX_RESTARTS = 3;
 const SILENCE_MS = 10_000;
 const TIMEOUT_MS = 120_000;
