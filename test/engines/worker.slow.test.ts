@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { build } from 'esbuild';
@@ -363,6 +364,49 @@ describe('machines that listen', () => {
       });
     }));
 });
+
+/** A port such that it and the next one are not in use. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const servers = [createServer(), createServer()];
+    const listening = (server: Server, port: number): Promise<boolean> =>
+      new Promise((done) => {
+        server.once('error', () => done(false)).listen(port, '0.0.0.0', () => done(true));
+      });
+    const [first, second] = servers as [Server, Server];
+    const found = (await listening(first, 0)) ? (first.address() as AddressInfo).port : 0;
+    const both = found > 0 && (await listening(second, found + 1));
+    for (const server of servers) server.close();
+    if (both) return found;
+  }
+}
+
+test('workers tell each other where they are, as --advertise says', () =>
+  withMachinery(async (machinery) => {
+    const key = newKey();
+    const trainAt = (hosts: readonly string[]): Promise<TrainingOutcome> =>
+      withMachines(2, { bind: LOOPBACK, hosts: [], key }, { maxRestarts: 0 }, (run) =>
+        run.train(jobFor('rows', 2), {
+          onAddress: (address) => {
+            for (const host of hosts) machinery.program(key, 'worker', '--join', addressText(address), '--advertise', host);
+          },
+        }),
+      );
+    // Every address of this network is this machine.
+    expect(bits(await trainAt(['127.0.0.2', '127.0.0.3']))).toBe(await expectedOf(base));
+    // A port that is said is taken again by a worker that comes in the place of another.
+    const faults = [{ kind: 'kill', rank: 0, step: 2, phase: 'map' }] as const;
+    const port = await freePort();
+    await withMachines(2, { bind: LOOPBACK, hosts: [], key }, { faults }, async (run) => {
+      const onAddress = (address: Address): void => {
+        machinery.program(key, 'worker', '--join', addressText(address), '--workers', '2', '--advertise', `127.0.0.4:${port}`);
+      };
+      const outcome = await run.train(jobFor('rows', 2), { onAddress });
+      expect(bits(outcome)).toBe(await expectedOf(base));
+      expect(outcome.restarts).toHaveLength(1);
+    });
+    await expect(trainAt(['nowhere.invalid', 'nowhere.invalid'])).rejects.toThrow(/nowhere\.invalid/u);
+  }));
 
 /** Somebody at a port who has no key: its bytes, and that the other side closes. */
 async function knock(address: Address, bytes: Uint8Array | string): Promise<string> {
