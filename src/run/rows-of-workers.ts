@@ -77,7 +77,7 @@ export async function rowsOfWorkers(
 }
 
 function isDamage(error: unknown): boolean {
-  return error instanceof ParagradError && error.code.startsWith('PARAGRAD_DATASET');
+  return error instanceof ParagradError && (error.code === 'PARAGRAD_DATASET_FILE' || error.code === 'PARAGRAD_DATASET_MIXED');
 }
 
 function rowsOf(
