@@ -6,7 +6,7 @@
 /** What a rank does at a moment. */
 export type Activity = 'computing' | 'waiting' | 'communicating';
 
-/** Sums of one rank, in milliseconds, from the beginning of training to its end. */
+/** Sums of one rank, in milliseconds; of strategies with mini-batches, without what comes before the first step and after the last. */
 export interface RankCosts {
   readonly rank: number;
   readonly role: 'worker' | 'server';

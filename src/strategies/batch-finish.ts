@@ -34,14 +34,17 @@ export interface Finished {
 /** Vectors that one pass judges. */
 const TOGETHER = 8;
 /** Points of a curve. */
-const MOST_POINTS = 32;
+const MOST_POINTS = 40;
+
+const FIRST = 6;
 
 /**
- * Passes at which a snapshot is due: 1/8, 1/4, 1/2, 1, and then ever rarer, so that long runs have few. From the number of those
- * that were made.
+ * Passes at which a snapshot is due: 1/64, 1/32, … 1/2, 1, and then ever rarer, so that long runs have few. From the number of
+ * those that were made.
  */
 export function snapshotDue(made: number): number {
-  return made < 3 ? 2 ** (made - 3) : (made - 2) * Math.max(1, Math.floor((made - 2) / 8));
+  const whole = made - FIRST + 1;
+  return whole < 1 ? 2 ** (whole - 1) : whole * Math.max(1, Math.floor(whole / 8));
 }
 
 /** The last steps of a run, on every rank alike: passes over all rows that judge the weights and those on the way. */

@@ -25,6 +25,7 @@ const WAIT_MS = 120_000;
 const KIND_WEIGHTS = 1;
 
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
+  const began = host.now();
   const choice = choiceOf(job);
   const { workers, shares } = job.partition;
   const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: 0 });
@@ -41,7 +42,6 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     among: workers,
   });
   await host.world.barrier();
-  const began = host.now();
   const waited = host.world.traffic().waitMs;
   const meter = new CostMeter(host.now);
   const own = coordinatesOf(problem.start);

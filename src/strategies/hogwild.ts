@@ -24,6 +24,7 @@ const STEPS = 1;
 const CONTROL_WORD = 2;
 
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
+  const began = host.now();
   const choice = choiceOf(job);
   const { workers, shares } = job.partition;
   const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: workers - 1 });
@@ -47,7 +48,6 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     among: workers,
   });
   await host.world.barrier();
-  const began = host.now();
   const meter = new CostMeter(host.now);
   const state = rule.init(count);
   const decay = rule.decays ? decayOf(problem) : undefined;

@@ -27,6 +27,7 @@ interface Hosted {
 }
 
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
+  const began = host.now();
   const choice = choiceOf(job);
   const { workers } = job.partition;
   const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: 0 });
@@ -37,7 +38,6 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const hosted = clients.slice(begin, end).map((client): Hosted => ({ client, batches: batchesOf(job, host, client), steps: 0 }));
   const tree = new ChunkTree(begin, end, clients.length, layout.columns + 2);
   await host.world.barrier();
-  const began = host.now();
   const meter = new CostMeter(host.now);
   const waited = host.world.traffic().waitMs;
   const snapshots: Snapshot[] = [];

@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly trainingRows: number;
   readonly meter: CostMeter;
   readonly now: () => number;
+  /** When training began, by `now`. */
+  readonly began: number;
   /** Called every `keepEvery` updates, so that no more of them can be lost. */
   readonly keep: () => void;
   readonly keepEvery: number;
@@ -46,16 +48,13 @@ export class Serving {
   readonly #inbox: Inbox;
   readonly #left = new Set<number>();
   readonly snapshots: SegmentSnapshot[] = [];
-  readonly #began: number;
   #kept: number;
   /** Rank 0's word that ended the run. */
   control = 0;
   #loss = Number.NaN;
-  endedMs = 0;
 
   constructor(options: ServeOptions) {
     this.#options = options;
-    this.#began = options.now();
     const channels = options.channels.slice(0, options.workers).filter((channel) => channel !== undefined);
     this.#inbox = inboxOf(channels);
     this.#kept = options.server.version;
@@ -86,7 +85,6 @@ export class Serving {
       meter.enter('waiting');
       silent = now();
     }
-    this.endedMs = now() - this.#began;
   }
 
   #missing(): number[] {
@@ -116,12 +114,12 @@ export class Serving {
 
   /** Snapshots of the curve, and of the state that a server after this one would begin with. */
   #record(): void {
-    const { server, trainingRows, now, keep, keepEvery } = this.#options;
+    const { server, trainingRows, now, began, keep, keepEvery } = this.#options;
     if (server.version - this.#kept >= keepEvery) {
       this.#kept = server.version;
       keep();
     }
     if (server.rows < snapshotDue(this.snapshots.length) * trainingRows) return;
-    this.snapshots.push({ atMs: now() - this.#began, rows: server.rows, updates: server.version, weights: server.weights.slice() });
+    this.snapshots.push({ atMs: now() - began, rows: server.rows, updates: server.version, weights: server.weights.slice() });
   }
 }

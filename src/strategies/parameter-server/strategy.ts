@@ -43,7 +43,6 @@ interface ServerReport {
   readonly refused: number;
   readonly lost: number;
   readonly control: number;
-  readonly endedMs: number;
   readonly snapshots: readonly { readonly atMs: number; readonly rows: number; readonly updates: number }[];
   readonly hasOrder: boolean;
 }
@@ -58,6 +57,7 @@ export interface ServersState {
 }
 
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
+  const began = host.now();
   const choice = choiceOf(job);
   const { workers } = job.partition;
   const consistency = consistencyOf(choice);
@@ -69,13 +69,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const segments = segmentsOf(setup.problem.layout.columns + 1, choice.servers);
   assert(channels.length >= workers + choice.servers, 'a parameter server needs channels to every rank');
   await host.world.barrier();
-  const began = host.now();
   const meter = new CostMeter(host.now);
   try {
     const server = host.rank - workers;
     const report =
       server >= 0
-        ? await serve(job, host, setup, segments[server], server, channels, meter)
+        ? await serve(job, host, setup, segments[server], server, channels, meter, began)
         : await work(job, host, setup, segments, channels, meter, began);
     return await end(job, host, setup, segments, report, meter, began);
   } finally {
@@ -131,6 +130,7 @@ async function serve(
   number: number,
   channels: readonly (Channel | undefined)[],
   meter: CostMeter,
+  began: number,
 ): Promise<Served> {
   const server = serverOf(job, setup, segment, number, host.world.generation);
   const choice = choiceOf(job);
@@ -145,6 +145,7 @@ async function serve(
     trainingRows: setup.problem.layout.rows,
     meter,
     now: host.now,
+    began,
     keep: () => host.keep?.(checkpoint()),
     keepEvery: KEEP_EVERY,
     pause: host.pause,
@@ -166,7 +167,6 @@ async function serve(
       refused: server.refused,
       lost: server.lost,
       control: serving.control,
-      endedMs: serving.endedMs,
       snapshots: serving.snapshots.map(({ atMs, rows, updates }) => ({ atMs, rows, updates })),
       hasOrder: words !== undefined,
     },
