@@ -19,6 +19,8 @@ const DEFAULT_BYTES = 10 * 1024 ** 3;
 const KEY_LENGTH = 40;
 const KEY = /^[0-9a-f]{40}$/u;
 const USER = /^([0-9a-f]{40})\.(\d+)-\d+\.user$/u;
+/** One that is being made (run-folder.ts). */
+const PARTIAL = /^\.([0-9a-f]{40})\.partial-(\d+)-/u;
 
 /** Where datasets are kept. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -120,15 +122,15 @@ async function found(folder: string, build: (folder: string) => Promise<unknown>
   return { dataset: await openDataset(folder, NUMERICS_VERSION), made: true };
 }
 
-/** Removes the datasets that were not used for longest, until the rest is within the limit, and markers whose process is gone. */
+/** Removes the datasets that were not used for longest, until the rest is within the limit, and what processes left that are gone. */
 async function makeRoom(root: string, limit: number): Promise<void> {
   const names = await readdir(root);
   const used = new Set<string>();
   for (const name of names) {
-    const [, key, pid] = USER.exec(name) ?? [];
+    const [, key, pid] = USER.exec(name) ?? PARTIAL.exec(name) ?? [];
     if (key === undefined) continue;
     if (isAlive(Number(pid))) used.add(key);
-    else await rm(path.join(root, name), { force: true });
+    else await rm(path.join(root, name), { recursive: true, force: true });
   }
   const entries = await Promise.all(names.filter((name) => KEY.test(name)).map((name) => measure(path.join(root, name), name)));
   let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);

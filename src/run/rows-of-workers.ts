@@ -5,7 +5,8 @@ import type { ArraySource } from '../data/arrays.ts';
 import { type ClassWeights, classWeightsOf } from '../data/class-weights.ts';
 import { classTotalsOf, encodedWithoutRows, loadValidation } from '../data/dataset/part.ts';
 import { type Dataset, openDataset } from '../data/dataset/read.ts';
-import type { Encoded } from '../data/encoded.ts';
+import { checkMemory, type Encoded } from '../data/encoded.ts';
+import { memoryLimitBytes } from '../data/limits.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import { type Cached, cached, cacheKey } from './cache.ts';
@@ -34,14 +35,30 @@ export interface RowsOfWorkers {
  * The dataset folder of a source: the source itself where it is one; for a table that of the cache, made when it is not there; for
  * arrays, and for what can be read only once, one that is removed at the end.
  *
- * @throws what `prepare` does; PARAGRAD_CACHE
+ * @throws what `prepare` does; PARAGRAD_CACHE; PARAGRAD_MEMORY when all workers are on this machine, and it has not enough
  */
 export async function rowsOfWorkers(
   source: TableSource | ArraySource | Dataset,
   options: ResolvedOptions,
   hooks: { readonly signal: AbortSignal | undefined; readonly emit: (event: RunEvent) => void },
 ): Promise<RowsOfWorkers> {
-  const { signal, emit } = hooks;
+  const rows = await rowsAt(source, options, hooks);
+  const isHere = options.engine === 'processes' && options.hosts === undefined && options.bind === undefined;
+  try {
+    // All workers together hold all rows.
+    if (isHere) checkMemory(rows.dataset.manifest.layouts, memoryLimitBytes());
+    return rows;
+  } catch (error) {
+    await rows.release(error);
+    throw error;
+  }
+}
+
+async function rowsAt(
+  source: TableSource | ArraySource | Dataset,
+  options: ResolvedOptions,
+  { signal, emit }: { readonly signal: AbortSignal | undefined; readonly emit: (event: RunEvent) => void },
+): Promise<RowsOfWorkers> {
   if (!isTableSource(source) && 'manifest' in source) return rowsOf(source, [], () => Promise.resolve());
   const began = performance.now();
   const seconds = { read: 0, encode: 0 };

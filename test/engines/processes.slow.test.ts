@@ -169,9 +169,9 @@ test('all workers killed at the same step: the run begins again, and has the sam
 test('a worker that stands still for too long is replaced; a shorter pause and slowness change nothing', async () => {
   const { job, expected } = await descent('rows', 3);
   const still = [{ kind: 'pause', rank: 1, step: 6, phase: 'map', ms: 600_000 }] as const;
-  const replaced = await onProcesses(3, { silenceMs: 2000, faults: still }, (session) => session.train(job, {}));
+  const replaced = await onProcesses(3, { silenceMs: 4000, faults: still }, (session) => session.train(job, {}));
   expect(bits(replaced)).toBe(expected);
-  expect(replaced.restarts).toMatchObject([{ rank: 1, phase: 'map', why: 'showed no sign of life for 2000 ms' }]);
+  expect(replaced.restarts).toMatchObject([{ rank: 1, phase: 'map', why: 'showed no sign of life for 4000 ms' }]);
   const harmless = [
     { kind: 'pause', rank: 1, step: 6, phase: 'all-gather', ms: 300 },
     { kind: 'slow', rank: 2, times: 3 },
@@ -184,7 +184,7 @@ test('a worker that stands still for too long is replaced; a shorter pause and s
 test('a worker that the system stopped (SIGSTOP) is found, ended and replaced', async () => {
   const { job, expected } = await descent('rows', 3, { maxPasses: 400 });
   let stopped = false;
-  const outcome = await onProcesses(3, { silenceMs: 2000 }, (session) =>
+  const outcome = await onProcesses(3, { silenceMs: 4000 }, (session) =>
     session.train(job, {
       onSteps: () => {
         const pid = session.pids[1];
@@ -196,7 +196,7 @@ test('a worker that the system stopped (SIGSTOP) is found, ended and replaced', 
   );
   expect(stopped).toBe(true);
   expect(bits(outcome)).toBe(expected);
-  expect(outcome.restarts).toMatchObject([{ rank: 1, why: 'showed no sign of life for 2000 ms' }]);
+  expect(outcome.restarts).toMatchObject([{ rank: 1, why: 'showed no sign of life for 4000 ms' }]);
 });
 
 test('more losses than allowed: the error names the worker, and the last state is handed out before', async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join, resolve as path } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { prepare } from '../../src/run/prepare.ts';
@@ -160,6 +160,19 @@ test('the coordinator is killed: workers end by themselves, leave nothing, and -
     expect(summary.plan.engine).toBe(count === 1 ? 'processes' : 'inline');
     rmSync(out, { recursive: true });
   }
+});
+
+test('the coordinator is killed that had read standard input: the rows that only this run had are removed, too', async () => {
+  const out = join(ground.folder, 'piped');
+  const args = [CLI, 'train', '-', ...OPTIONS, '--engine', 'processes', '--workers', '2', '--out', out, '--checkpoint-every', '0'];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'] });
+  const end = ended(child);
+  child.stdin?.end(readFileSync(file));
+  await checkpoints('piped', 2, child);
+  expect(ground.left().some((name) => name.startsWith('paragrad-rows-'))).toBe(true);
+  child.kill('SIGKILL');
+  expect(await end).toBe('SIGKILL');
+  await cleared();
 });
 
 test('Ctrl-C ends with a checkpoint and exit code 130, and --resume goes on', async () => {
