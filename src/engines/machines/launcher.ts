@@ -42,6 +42,8 @@ export class Machines implements Launcher, Guests {
   #note: ((text: string) => void) | undefined;
   #control: Address | undefined;
   #workers = 0;
+  /** Workers so far, and those that came in the place of others. */
+  #begun = 0;
   #count = 0;
   #alive: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -152,8 +154,9 @@ export class Machines implements Launcher, Guests {
     // Where nobody said how it is called, it is called what the machine's end of the line sees.
     const host = bind?.kind === 'tls' && !ANYWHERE.has(bind.host) ? bind.host : (machine.ownHost ?? '127.0.0.1');
     const launched = machine.start({ ...invitation, control: { kind: 'tls', host, port } });
-    const count = [...this.#machines].filter(({ isFree }) => !isFree).length;
-    this.#note?.(`worker ${invitation.rank} is on ${machine.text}: ${count} of ${this.#workers}`);
+    this.#begun += 1;
+    const count = this.#begun > this.#workers ? '' : `: ${this.#begun} of ${this.#workers}`;
+    this.#note?.(`worker ${invitation.rank} is on ${machine.text}${count}`);
     return launched;
   }
 

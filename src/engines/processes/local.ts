@@ -44,7 +44,9 @@ class LocalWorker implements Launched {
   readonly gone: Promise<string>;
 
   constructor(invitation: Invitation, key: Key | undefined) {
-    const env = { ...MALLOC, ...process.env, ...environmentOf(invitation, key) };
+    // A key of the user's own is not for a worker that needs none.
+    const { PARAGRAD_KEY: _, ...inherited } = process.env;
+    const env = { ...MALLOC, ...inherited, ...environmentOf(invitation, key) };
     const child = spawn(process.execPath, [...NODE_OPTIONS, workerFile()], { detached: true, env, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr?.on('data', (bytes: Buffer) => {
