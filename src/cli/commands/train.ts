@@ -24,7 +24,10 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
     const begin = flags.resume === undefined ? await beginning(file, flags, terminal) : resuming(file, flags.resume, flags);
     const run = await interruptible(
       (signal) => begin(signal, progress),
-      () => progress.note('interrupted: ends at the next step and keeps the result; Ctrl-C again ends at once'),
+      () =>
+        progress.note(
+          `interrupted: ends at the next step and keeps the result; Ctrl-C again ${flags.engine === 'ray' ? 'leaves the job' : 'ends at once'}`,
+        ),
     );
     if (report !== undefined && run.summary.out !== null) {
       const { writeReport } = await import('../../run/report/report.ts');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { TrainingJob } from '../../../strategies/job.ts';
+import type { Checkpoint, TrainingJob } from '../../../strategies/job.ts';
 import { ProcessSession } from '../../processes/session.ts';
-import { decodePlain } from '../../worker/plain.ts';
+import { decodePlain, encodePlain } from '../../worker/plain.ts';
 import { plainError } from '../../worker/plain-error.ts';
 import { linesOf } from '../lines.ts';
 import { FILES, HOST_VARIABLE, type RayOrder, type RayReport } from '../messages.ts';
@@ -12,11 +12,23 @@ import { ActorLauncher } from './actors.ts';
  * has its input and output. It reads its order from the package, runs the session of processes, and reports in the job's log.
  */
 const controller = new AbortController();
+/** A checkpoint comes again and again: longer ones would fill the log. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 let count = 0;
+let toldOfLength = false;
 
 function report(message: RayReport): void {
   for (const line of linesOf(count, message)) process.stdout.write(`${line}\n`);
   count += 1;
+}
+
+function reportCheckpoint(checkpoint: Checkpoint): void {
+  const bytes = encodePlain({ kind: 'checkpoint', checkpoint }).reduce((sum, piece) => sum + piece.length, 0);
+  if (bytes <= CHECKPOINT_BYTES) report({ kind: 'checkpoint', checkpoint });
+  else if (!toldOfLength) {
+    report({ kind: 'note', text: `checkpoints of ${bytes} bytes are too long for the log of a job: none are kept` });
+    toldOfLength = true;
+  }
 }
 
 async function main(): Promise<boolean> {
@@ -29,7 +41,7 @@ async function main(): Promise<boolean> {
     const whole = { ...job, source } as TrainingJob;
     const outcome = await session.train(whole, {
       onSteps: (steps) => report({ kind: 'steps', steps }),
-      onCheckpoint: (checkpoint) => report({ kind: 'checkpoint', checkpoint }),
+      onCheckpoint: reportCheckpoint,
       onNote: (text) => report({ kind: 'note', text }),
       signal: controller.signal,
     });
