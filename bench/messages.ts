@@ -81,7 +81,7 @@ export async function measureMessageRank(): Promise<void> {
 const said = async <T>(child: ChildProcess): Promise<T> => ((await once(child, 'message')) as [T])[0];
 
 /** Medians in µs, by task. */
-export async function measureOver(kind: 'unix' | 'tls', program: string, size: number, tasks: readonly Task[]): Promise<number[]> {
+async function measureOver(kind: 'unix' | 'tls', program: string, size: number, tasks: readonly Task[]): Promise<number[]> {
   const folder = await createSocketFolder();
   const env = { ...process.env, PARAGRAD_BENCH_KEY: keyText(newKey()) };
   const ranks = Array.from({ length: size }, () => fork(program, [], { env, execArgv: [] }));
