@@ -63,6 +63,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     local.set(seen);
     const updates = Number(Atomics.load(words, STEPS));
     const read = localStep(setup, batches, number, local, state, setup.factorAt(updates, perEpoch), decay);
+    host.onActivity?.('communicating', number + 1);
     // Where nobody was quicker the new value is written as it is, so that one thread alone has the bits of serial descent.
     for (let j = 0; j < count; j += 1) common[j] = common[j] === seen[j] ? local[j] : common[j] + (local[j] - seen[j]);
     meter.steps += 1;

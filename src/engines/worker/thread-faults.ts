@@ -10,12 +10,13 @@ function sleep(ms: number): void {
 export class ThreadFaults {
   #faults: readonly RankFault[] = [];
   readonly #done = new Set<string>();
-  #activity: Activity = 'computing';
+  /** What comes before the first word of an activity is not slowed down. */
+  #activity: Activity = 'waiting';
   #since = performance.now();
 
   arm(faults: readonly RankFault[]): void {
     this.#faults = faults;
-    this.#activity = 'computing';
+    this.#activity = 'waiting';
     this.#since = performance.now();
   }
 
