@@ -82,6 +82,10 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
   readonly #keeper: MetricKeeper;
   /** Made of the sums that a metric was made of. */
   readonly #preconditioners = new WeakMap<MetricRecord, Preconditioner>();
+  /** Needs no pass. */
+  #settled: MetricState | undefined;
+  /** The last one that was asked for. */
+  #last: { readonly record: MetricRecord; readonly made: Preconditioner } | undefined;
   #gradient = new Float64Array(0);
   #decay: Float64Array | undefined;
   #view: { readonly of: Float64Array; readonly weights: Float64Array } | undefined;
@@ -136,11 +140,19 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
   next(state: MiniBatchState): Next {
     const { problem } = state;
     if (state.done !== undefined) return { kind: 'done', reason: state.done };
-    const forMetric = this.#keeper.pass(problem, state.metric);
+    const forMetric = this.#metricPass(state);
     if (forMetric !== undefined) return { kind: 'pass', pass: forMetric };
     if (state.point === undefined) return { kind: 'pass', pass: { kind: 'gradient', at: startingPoints(problem) } };
     if (state.index >= this.#batches(problem)) return { kind: 'pass', pass: { kind: 'gradient', at: this.#candidates(state) } };
     return { kind: 'pass', pass: this.#batchPass(state, state.point) };
+  }
+
+  /** The next pass that M needs, if any. */
+  #metricPass({ problem, metric }: MiniBatchState): Pass | undefined {
+    if (metric === this.#settled) return undefined;
+    const pass = this.#keeper.pass(problem, metric);
+    if (pass === undefined) this.#settled = metric;
+    return pass;
   }
 
   #batchPass(state: MiniBatchState, point: Point): Pass {
@@ -174,7 +186,7 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
 
   absorb(state: MiniBatchState, sums: Sums): MiniBatchState {
     const { problem } = state;
-    if (this.#keeper.pass(problem, state.metric) !== undefined) return this.#absorbSample(state, sums);
+    if (this.#metricPass(state) !== undefined) return this.#absorbSample(state, sums);
     assert(sums.kind === 'gradient', `${this.name} did not ask for a ${sums.kind} pass`);
     if (state.point === undefined) return this.#absorbStart(state, sums.sums);
     if (state.index >= this.#batches(problem)) return this.#absorbEpoch(state, sums.sums);
@@ -227,6 +239,7 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
 
   #preconditioner({ problem, metric }: MiniBatchState): Preconditioner {
     const record = metric.record as MetricRecord;
+    if (this.#last?.record === record) return this.#last.made;
     let known = this.#preconditioners.get(record);
     if (known === undefined) {
       // Of a sample that was not usable: nothing was lost with it.
@@ -234,6 +247,7 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
       known = this.#made(problem, record, undefined);
       this.#preconditioners.set(record, known);
     }
+    this.#last = { record, made: known };
     return known;
   }
 
