@@ -50,7 +50,7 @@ export async function encodeArrays(given: ArraySource, options: EncodeArraysOpti
   const source = sharedSource(given, target);
   const moments = await momentsByTree(source, split, workers, options);
   const trainingRows = members.training?.length ?? given.rows;
-  checkTraining(moments === undefined ? 0 : trainingRows, given.rows, SOURCE);
+  checkTraining(moments === undefined ? 0 : trainingRows, { training: trainingRows, all: given.rows }, SOURCE);
   const { encoder, schema, encoding } = fitArrays(source, moments as ArrayMoments, options.standardize ?? true);
   const layouts = layoutsOf(trainingRows, members.validation.length, encodedWidth(encoder), options);
   checkMemory(layouts, memoryLimitBytes());

@@ -154,7 +154,7 @@ async function statisticsPass(plan: Plan): Promise<FirstPass> {
     positive: options.positive,
     log: options.logTarget,
   });
-  checkTraining(weighty, rows.all, table.source);
+  checkTraining(weighty, rows, table.source);
   return { statistics: tree.finish() ?? [], dictionaries, target, uses, kept: keep ? kept : undefined, rows, bad: badOf(plan) };
 }
 

@@ -90,16 +90,19 @@ export function checkMemory(layouts: { training: Layout; validation: Layout }, l
   const GiB = (b: number): string => `${(b / 1024 ** 3).toFixed(1)} GiB`;
   throw new ParagradError(
     'PARAGRAD_MEMORY',
-    `${rows} rows of ${layouts.training.columns} encoded columns (${layouts.training.dtype}) take ${GiB(bytes)}, and this process may use ${GiB(limit)}: use --dtype f32, fewer columns (--drop) or a part of the rows`,
+    `${rows} rows of ${layouts.training.columns} encoded columns (${layouts.training.dtype}) take ${GiB(bytes)}, and this process may use ${GiB(limit)}: use --dtype f32, fewer columns (--drop, or --max-categories for texts of many values) or a part of the rows`,
   );
 }
 
-/** @throws PARAGRAD_DATA */
-export function checkTraining(training: number, rows: number, source: string): void {
-  if (training === 0)
-    throw new ParagradError(
-      'PARAGRAD_DATA',
-      `${source}: none of its ${rows} rows is a training row: use a smaller --validation-fraction, or more rows`,
-      { place: { file: source } },
-    );
+/**
+ * @param counting training rows whose weight is not 0
+ * @throws PARAGRAD_DATA when there is none
+ */
+export function checkTraining(counting: number, { training, all }: { training: number; all: number }, source: string): void {
+  if (counting > 0) return;
+  const why =
+    training === 0
+      ? `none of its ${all} rows is a training row: use a smaller --validation-fraction, or more rows`
+      : `the weight of each of its ${training} training rows is 0: is --weight the right column?`;
+  throw new ParagradError('PARAGRAD_DATA', `${source}: ${why}`, { place: { file: source } });
 }

@@ -53,6 +53,12 @@ export function nearestName(typed: string, names: readonly string[]): string | u
   return best;
 }
 
+/** What to say of a value that is none of those an option takes. */
+export function notOneOf(option: string, value: string, known: readonly string[]): string {
+  const near = nearestName(value, known);
+  return `${option} must be one of ${known.join(', ')}, not '${value}'${near === undefined ? '' : `; did you mean ${near}?`}`;
+}
+
 /** A name as it stands in a message: quoted, control characters escaped, cut at 80 characters. */
 export function quote(name: string): string {
   return JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}…` : name);

@@ -1,5 +1,5 @@
 import { ParagradError } from '../errors.ts';
-import type { Duck } from './duckdb.ts';
+import { type Duck, literal } from './duckdb.ts';
 import { quote } from './names.ts';
 import { castTarget, kindOf, type Reading } from './sql-types.ts';
 import type { ColumnKind, TableColumn } from './table.ts';
@@ -26,10 +26,28 @@ export async function profile(duck: Duck, from: string, columns: readonly RawCol
   const counts = text.flatMap(({ reading: { expression } }) => [`count(${expression})`, `count(DISTINCT ${expression})`]);
   const list = ['count(*)', ...counts].map((count) => `CAST(${count} AS VARCHAR)`).join(', ');
   const numbers = ((await duck.strings(`SELECT ${list} FROM ${from}`))[0] as string[]).map(Number);
+  const commas = await decimalCommas(duck, from, text);
   const known = new Map(
-    text.map((column, at) => [column, { present: numbers[at * 2 + 1] as number, distinct: numbers[at * 2 + 2] as number }]),
+    text.map((column, at) => {
+      const facts = { present: numbers[at * 2 + 1] as number, distinct: numbers[at * 2 + 2] as number };
+      const example = commas[at];
+      return [column, typeof example === 'string' ? { ...facts, decimalComma: example } : facts];
+    }),
   );
   return profileWith(numbers[0] as number, columns, known);
+}
+
+/** Rows that are looked at to find decimal commas. */
+const SAMPLE_ROWS = 1000;
+const DECIMAL_COMMA = /^\s*[-+]?\d[\d.' ]*,\d+\s*$/u;
+
+/** A value of each text column whose first values are all numbers with decimal commas; null for the others. */
+async function decimalCommas(duck: Duck, from: string, text: readonly RawColumn[]): Promise<(string | null)[]> {
+  if (text.length === 0) return [];
+  const pattern = literal(DECIMAL_COMMA.source);
+  const rows = `SELECT ${text.map(({ reading }, i) => `${reading.expression} AS t${i}`).join(', ')} FROM ${from} LIMIT ${SAMPLE_ROWS}`;
+  const list = text.map((_, i) => `CASE WHEN bool_and(regexp_matches(t${i}, ${pattern})) THEN any_value(t${i}) END`);
+  return (await duck.strings(`SELECT ${list.join(', ')} FROM (${rows})`))[0] as (string | null)[];
 }
 
 /** What `profile` gives where the rows, and what is to be known of texts, are known. */
@@ -63,8 +81,9 @@ export function wrongValue(place: {
 }): ParagradError {
   const { source, line, row, column, value, kind, forced } = place;
   const where = line === undefined ? `row ${row?.toLocaleString('en-US')}` : `line ${line}`;
-  const way =
-    forced === '--number'
+  const way = DECIMAL_COMMA.test(value)
+    ? `decimals are written with a point (${value.trim().replaceAll(/[.' ]/gu, '').replace(',', '.')})`
+    : forced === '--number'
       ? 'correct it, or leave --number away'
       : forced === undefined
         ? `correct it, read the column as categories with --category ${shellName(column)}, or leave it out with --drop ${shellName(column)}`

@@ -19,6 +19,8 @@ export interface SchemaColumn {
   readonly role: ColumnRole;
   /** Why a column is left out, in words; '' for a feature. */
   readonly note: string;
+  /** Something about its values that a user will want to know. */
+  readonly hint?: string;
 }
 
 export interface Schema {
@@ -43,6 +45,10 @@ function roleOf(column: Table['columns'][number], options: { target?: string | u
   if (text !== undefined && text.distinct > MAX_CATEGORIES && text.distinct > text.present * ID_SHARE && !options.category?.includes(name))
     return ['id', `${text.distinct} different texts in ${text.present} rows look like an id (--category keeps it)`];
   return ['feature', ''];
+}
+
+function commaHint(name: string, example: string): string {
+  return `column ${quote(name)} holds numbers with decimal commas (${quote(example)}), so it is text: write them with points`;
 }
 
 /**
@@ -78,7 +84,9 @@ export function schemaOf(table: Table, options: { target?: string | undefined } 
     );
   const columns = table.columns.map((column): SchemaColumn => {
     const [role, note] = roleOf(column, options);
-    return { name: column.name, kind: KINDS[column.kind], sourceType: column.sourceType, role, note };
+    const base = { name: column.name, kind: KINDS[column.kind], sourceType: column.sourceType, role, note };
+    const comma = role === 'dropped' || options.category?.includes(column.name) === true ? undefined : column.text?.decimalComma;
+    return comma === undefined ? base : { ...base, hint: commaHint(column.name, comma) };
   });
   return { source: table.source, target, columns };
 }

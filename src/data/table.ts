@@ -18,7 +18,12 @@ export interface TableColumn {
   /** The type in the source's own words, for people: BIGINT, VARCHAR … */
   readonly sourceType: string;
   /** Text only: rows that have a value, and how many different ones there are. */
-  readonly text?: { readonly present: number; readonly distinct: number };
+  readonly text?: {
+    readonly present: number;
+    readonly distinct: number;
+    /** One of its values, where the first of them all are numbers with decimal commas. */
+    readonly decimalComma?: string;
+  };
 }
 
 export interface NumberValues {

@@ -1,3 +1,4 @@
+import { notOneOf } from '../data/names.ts';
 import { ParagradError } from '../errors.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { inline } from './inline.ts';
@@ -11,7 +12,7 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = { inline, threads, 
 /** @throws PARAGRAD_OPTION for an unknown name. */
 export function engineOf(name: string): Engine {
   if (Object.hasOwn(ENGINES, name)) return ENGINES[name as EngineName];
-  throw new ParagradError('PARAGRAD_OPTION', `--engine must be one of ${Object.keys(ENGINES).join(', ')}, not '${name}'`, {
+  throw new ParagradError('PARAGRAD_OPTION', notOneOf('--engine', name, Object.keys(ENGINES)), {
     place: { option: '--engine' },
   });
 }

@@ -1,3 +1,4 @@
+import { notOneOf } from '../data/names.ts';
 import { ParagradError } from '../errors.ts';
 import { DEFAULT_BATCH_ROWS, DEFAULT_BATCH_TOLERANCE, DEFAULT_COSINE_EPOCHS } from '../update/batch/mini-batch.ts';
 import { SCHEDULES } from '../update/batch/schedule.ts';
@@ -72,7 +73,7 @@ function wrong(option: string, message: string): ParagradError {
 }
 
 function oneOf(option: string, value: string, known: readonly string[]): void {
-  if (!known.includes(value)) throw wrong(option, `${option} must be one of ${known.join(', ')}, not '${value}'`);
+  if (!known.includes(value)) throw wrong(option, notOneOf(option, value, known));
 }
 
 function whole(option: string, value: number | undefined, most: number): void {

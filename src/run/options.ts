@@ -1,3 +1,4 @@
+import { notOneOf } from '../data/names.ts';
 import type { ColumnChoices } from '../data/table.ts';
 import { ENGINES } from '../engines/registry.ts';
 import { ParagradError } from '../errors.ts';
@@ -128,7 +129,7 @@ function belongsTo(option: string, { optimizer }: ResolvedOptions, owners: reado
 }
 
 function oneOf(option: string, value: string, known: readonly string[]): void {
-  if (!known.includes(value)) throw wrong(option, `${option} must be one of ${known.join(', ')}, not '${value}'`);
+  if (!known.includes(value)) throw wrong(option, notOneOf(option, value, known));
 }
 
 function number(option: string, value: number | undefined, good: (x: number) => boolean, what: string): void {

@@ -1,3 +1,4 @@
+import { notOneOf } from '../data/names.ts';
 import { type EngineOptions, type RankFault, type RayOptions, WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
 import { linkOptionsOf } from './link-options.ts';
@@ -76,7 +77,7 @@ export function checkProcessOptions(options: Given): void {
   checkMachineOptions(options);
   const { communicate, reducers, maxRestarts, workerTimeoutSeconds, workers } = options;
   if (communicate !== undefined && !COMMUNICATE.includes(communicate))
-    throw wrong('--communicate', `--communicate must be one of ${COMMUNICATE.join(', ')}, not '${communicate}'`);
+    throw wrong('--communicate', notOneOf('--communicate', communicate, COMMUNICATE));
   if (reducers !== undefined && communicate !== 'client-server')
     throw wrong('--reducers', '--reducers is for --communicate client-server, where some workers add for all');
   whole('--reducers', reducers, 1, 1024);

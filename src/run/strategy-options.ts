@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { notOneOf } from '../data/names.ts';
 import { WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
@@ -184,7 +185,7 @@ function wrong(option: string, message: string): ParagradError {
 }
 
 function oneOf(option: string, value: string, known: readonly string[]): void {
-  if (!known.includes(value)) throw wrong(option, `${option} must be one of ${known.join(', ')}, not '${value}'`);
+  if (!known.includes(value)) throw wrong(option, notOneOf(option, value, known));
 }
 
 function whole(option: string, value: number | undefined, least: number, most: number): void {

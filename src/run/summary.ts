@@ -93,8 +93,8 @@ export function summaryOf(run: {
 }
 
 /** What was left out of the rows, in words: nothing is dropped silently. */
-export function skipNotes({ counts, bad }: Pick<Encoded, 'counts' | 'bad'>): string[] {
-  const notes = badNotes(bad);
+export function skipNotes({ counts, bad, schema }: Pick<Encoded, 'counts' | 'bad' | 'schema'>): string[] {
+  const notes = [...badNotes(bad), ...schema.columns.flatMap(({ hint }) => hint ?? [])];
   if (counts.withoutTarget > 0)
     notes.push(
       `${counts.withoutTarget} ${counts.withoutTarget === 1 ? 'row was' : 'rows were'} skipped: ${counts.withoutTarget === 1 ? 'its' : 'their'} target is missing`,

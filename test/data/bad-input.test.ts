@@ -187,6 +187,21 @@ describe('a target or column that does not suit', () => {
     );
   });
 
+  it('has decimal commas: said, and how they are to be written', async () => {
+    const rows = Array.from({ length: 50 }, (_, i) => `${i};${i % 7},${i % 10};k${i % 3},5;1.${i % 5}`).join('\n');
+    const path = writeFile(folder, 'commas.csv', `y;spend;code;rate\n${rows}\n`);
+    const hints = async (options: object) => {
+      const { schema } = await withTable(path, options, (table) => encodeTable(table, { target: 'y', ...options }));
+      return schema.columns.flatMap(({ hint }) => hint ?? []);
+    };
+    const said = /^column "spend" holds numbers with decimal commas \("\d,\d"\), so it is text: write them with points$/;
+    expect(await hints({})).toEqual([expect.stringMatching(said)]);
+    expect(await hints({ category: ['spend'] })).toEqual([]);
+    expect(await hints({ drop: ['spend'] })).toEqual([]);
+    const error = await failure(openTable(path, { number: ['spend'] }));
+    expect(error.message).toContain('column "spend": "0,0" is not a number: decimals are written with a point (0.0)');
+  });
+
   it('needs options in range', async () => {
     const path = writeFile(folder, 'range.csv', `a,b,y\n${rows}`);
     const fail = (options: object) => failure(withTable(path, {}, (table) => encodeTable(table, { target: 'y', ...options })));

@@ -26,6 +26,8 @@ describe('options of optimizers', () => {
   test('are in range', () => {
     for (const momentum of [-0.1, 1, Number.NaN]) expect(messageOf({ optimizer: 'momentum', momentum })).toMatch(/--momentum must be/);
     expect(messageOf({ lineSearch: 'wolfe' as 'none' })).toMatch(/--line-search must be one of none, backtracking, not 'wolfe'/);
+    expect(messageOf({ optimizer: 'lbfg' as 'lbfgs' })).toMatch(/, not 'lbfg'; did you mean lbfgs\?$/);
+    expect(messageOf({ partition: 'colums' as 'columns' })).toMatch(/, not 'colums'; did you mean columns\?$/);
   });
 
   test('squared losses are no others', () => {

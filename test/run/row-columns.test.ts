@@ -64,6 +64,8 @@ describe('columns of weights, offsets and ids', () => {
 
   it('refuse weights that are all 0', async () => {
     const text = `w,a,y\n${[...Array(50).keys()].map((i) => `0,${i % 7},${i % 3}`).join('\n')}\n`;
-    expect((await failure(train(writeFile(folder, 'zeros.csv', text), { target: 'y', weight: 'w' }))).code).toBe('PARAGRAD_DATA');
+    const error = await failure(train(writeFile(folder, 'zeros.csv', text), { target: 'y', weight: 'w' }));
+    expect(error.code).toBe('PARAGRAD_DATA');
+    expect(error.message).toMatch(/the weight of each of its \d\d training rows is 0: is --weight the right column\?/);
   });
 });
