@@ -106,7 +106,7 @@ export class RaySession implements Session {
   /** Hears what the job tells. @throws what it failed with; PARAGRAD_RAY_JOB where it ended without a word; AbortError */
   async #follow(jobs: RayJobs, id: string, hooks: EngineHooks): Promise<TrainingOutcome> {
     const stop = (): void => {
-      void jobs.stop(id).catch((error: unknown) => hooks.onNote?.(`the job could not be stopped: ${(error as Error).message}`));
+      void jobs.stop(id).catch((error: unknown) => guarded.onNote(`the job could not be stopped: ${(error as Error).message}`));
     };
     const guarded = new GuardedHooks(hooks, stop);
     const tail: string[] = [];
