@@ -32,8 +32,8 @@ export interface ClassesModel {
   readonly curvatureBound: number;
   /** Labels, as class numbers from 0. */
   readonly target: 'labels';
-  /** Intercepts of the model without features, of mean 0, from Σ v of the rows of each class. */
-  nullIntercepts(weights: Float64Array): { intercepts: Float64Array; note?: string };
+  /** Intercepts of the model without features, of mean 0, from Σ v of the rows of each class; and the classes without rows. */
+  nullIntercepts(weights: Float64Array): { intercepts: Float64Array; unseen: readonly number[] };
   /** Probabilities of the classes from z, in its place. */
   predict(z: Float64Array): void;
 }

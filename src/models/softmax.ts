@@ -12,15 +12,11 @@ export const softmax: ClassesModel = {
   curvatureBound: 0.5,
   target: 'labels',
   nullIntercepts: (weights) => {
-    const unseen = weights.filter((weight) => !(weight > 0)).length;
+    const unseen = [...weights.keys()].filter((c) => !((weights[c] as number) > 0));
     // Half a row is added to every class, or the logarithm of a class without rows would be infinite.
-    const counts = unseen > 0 ? weights.map((weight) => weight + 0.5) : weights;
-    const logs = counts.map(log);
+    const logs = (unseen.length > 0 ? weights.map((weight) => weight + 0.5) : weights).map(log);
     const mean = logs.reduce((total, value) => total + value, 0) / logs.length;
-    const intercepts = logs.map((value) => value - mean);
-    if (unseen === 0) return { intercepts };
-    const note = `${unseen} of ${weights.length} classes ${unseen === 1 ? 'has' : 'have'} no training row with a weight above 0`;
-    return { intercepts, note };
+    return { intercepts: logs.map((value) => value - mean), unseen };
   },
   predict: (z) => {
     let largest = z[0] as number;

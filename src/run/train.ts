@@ -206,7 +206,7 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
     store: encoded.store,
     partition: plan.partition,
     model: encoded.model,
-    ...(encoded.target.kind === 'labels' ? { classes: encoded.target.labels.length } : {}),
+    ...(encoded.target.kind === 'labels' ? { classes: encoded.target.labels.length, labels: encoded.target.labels } : {}),
     optimizer: options.optimizer,
     optimizerOptions: {
       tolerance: options.tolerance,

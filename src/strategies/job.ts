@@ -16,8 +16,9 @@ export interface TrainingJob {
   /** Who waits for whom; undefined: synchronous map-reduce. */
   readonly strategy?: StrategyChoice | undefined;
   readonly model: Model['name'];
-  /** Softmax: how many. */
+  /** Softmax: how many, and what they are called. */
   readonly classes?: number | undefined;
+  readonly labels?: readonly string[] | undefined;
   /** A name of the optimizer registry, or 'auto'. */
   readonly optimizer: string;
   readonly optimizerOptions: OptimizerOptions;

@@ -8,6 +8,8 @@ import type { TrainingJob } from './job.ts';
 
 /** Newton steps for the intercept-only model with offsets: each gains digits quadratically. */
 const NEWTON_STEPS = 30;
+/** Classes without rows that are named. */
+const NAMED = 5;
 
 /**
  * What every rank knows before the first step, from one `totals` pass: V, column means, the intercept-only model.
@@ -69,8 +71,13 @@ function zero(columns: number): Vector {
 
 /** Softmax: the model without features. */
 function classesModelOf(job: TrainingJob, model: ClassesModel, totals: TotalsSums, notes: string[]): Vector {
-  const { intercepts, note } = model.nullIntercepts(totals.classes ?? new Float64Array(0));
-  if (note !== undefined) notes.push(note);
+  const { intercepts, unseen } = model.nullIntercepts(totals.classes ?? new Float64Array(0));
+  const names = unseen.slice(0, NAMED).map((c) => JSON.stringify(job.labels?.[c] ?? c));
+  const more = unseen.length > NAMED ? ' and others' : '';
+  if (unseen.length > 0)
+    notes.push(
+      `${unseen.length === 1 ? 'the class' : 'the classes'} ${names.join(', ')}${more} ${unseen.length === 1 ? 'has' : 'have'} no training row with a weight above 0`,
+    );
   const weights = new Float64Array(intercepts.length * job.store.training.layout.columns);
   const nullModel = { weights, intercept: intercepts[0] as number, others: intercepts.slice(1) };
   return job.intercept ? nullModel : zeroLike(nullModel);

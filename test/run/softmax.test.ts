@@ -218,7 +218,7 @@ test('validation rows of a class that training does not have count as of that cl
   writeFileSync(later, `a,b,soil,tree\n1,2,sand,zeder\n2,1,clay,eiche\n`);
   const { summary } = await train(file, { ...options, validationData: later });
   expect(summary.schema.classes).toEqual(['Birke', 'ahorn', 'eiche', 'zeder', 'ölbaum']);
-  expect(summary.notes).toContain('1 of 5 classes has no training row with a weight above 0');
+  expect(summary.notes).toContain('the class "zeder" has no training row with a weight above 0');
   expect(summary.validation).toMatchObject({ rows: 2, logLoss: expect.closeTo(summary.validationLoss as number, 12) });
 });
 

@@ -201,7 +201,7 @@ test('where the metric is not in full for all columns: the same optimum', async 
 test('a class without rows, offsets, mini-batches and methods for squared loss', async () => {
   const store = storeOf(classesData(2, 60, 3, 3), { dtype: 'f64', chunkRows: 16 });
   const spare = await inline.open(1).train(jobOf(store, { model: 'softmax', classes: 4 }), {});
-  expect(spare.notes).toContain('1 of 4 classes has no training row with a weight above 0');
+  expect(spare.notes).toContain('the class 3 has no training row with a weight above 0');
   expect(spare.reason).toBe('converged');
   const fail = (options: Partial<TrainingJob>, data = store): Promise<unknown> =>
     inline
