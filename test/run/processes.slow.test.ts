@@ -199,7 +199,7 @@ test('too many losses end with an error and a checkpoint, from which --resume go
 });
 
 test('a worker killed on the way is in the summary and in the notes; a fault that never came to pass is told of', async () => {
-  const whole = (await train(file, LIBRARY)).summary;
+  const whole = (await train(file, { ...SHAPE, ...LIBRARY })).summary;
   const { summary, notes } = await onProcesses({
     ...LIBRARY,
     workers: 3,
