@@ -43,7 +43,7 @@ export interface GenerateFlags {
   readonly noise?: number;
   readonly seed?: number;
   readonly out?: string;
-  readonly format?: 'csv' | 'jsonl' | 'parquet';
+  readonly format?: 'csv' | 'jsonl' | 'parquet' | 'dataset';
   readonly force?: boolean;
   readonly json?: boolean;
 }

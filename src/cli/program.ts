@@ -269,7 +269,9 @@ function addPredict(program: Command, handlers: Handlers): void {
   predict
     .argument('<model>', 'folder that train has saved')
     .argument('<file...>', 'files of the same kinds, with the columns that the model was trained on');
-  predict.description('Predicts every row of a table: a number; the probability of the positive class and the likelier label; or, of several classes, the likeliest label and the probability of each.');
+  predict.description(
+    'Predicts every row of a table: a number; the probability of the positive class and the likelier label; or, of several classes, the likeliest label and the probability of each.',
+  );
   group(predict, 'Data:', BAD_VALUES());
   group(predict, 'Classes:', THRESHOLD());
   group(
@@ -359,8 +361,8 @@ function addGenerate(program: Command, handlers: Handlers): void {
   group(
     generate,
     'Output:',
-    option('--out <file>', 'file to write: .csv, .jsonl or .parquet (needed)'),
-    FORMAT(),
+    option('--out <path>', 'file to write: .csv, .jsonl or .parquet; or a folder, for --format dataset (needed)'),
+    option('--format <csv|jsonl|parquet|dataset>', 'format of what is written (default: by the file’s ending, else csv)'),
     option('--force', 'replace the file where it exists'),
     JSON_OPTION(),
   );
@@ -369,6 +371,7 @@ function addGenerate(program: Command, handlers: Handlers): void {
     generate,
     'paragrad generate --rows 10000 --columns 20 --out table.parquet',
     'paragrad generate --rows 1e4 --columns 5 --model logistic --condition 100 --out classes.csv',
+    'paragrad generate --rows 10000 --columns 20 --format dataset --out table',
   );
   generate.action((flags: GenerateFlags) => handlers.generate(flags));
 }

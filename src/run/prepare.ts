@@ -7,8 +7,9 @@ import { fitTable } from '../data/encode.ts';
 import { encodeArrays } from '../data/encode-arrays.ts';
 import type { EncodeProgress } from '../data/encoded.ts';
 import { openTable } from '../data/open-table.ts';
+import type { OpenOptions } from '../data/read-options.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
-import { INGEST_ROWS } from '../data/table.ts';
+import { INGEST_ROWS, type Table } from '../data/table.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
 import { type DatasetSummary, type EncodingOption, encodingOptionsOf, summaryOfDataset, tableOptions } from './dataset.ts';
@@ -43,7 +44,17 @@ const BASE_BYTES = 256 * 1024 ** 2;
  * @param source path of a file, a pattern, `-` or several, with `target` in the options; or a row-major matrix with its target.
  * @throws PARAGRAD_MEMORY when `memoryBytes` does not suffice; PARAGRAD_OUT, PARAGRAD_OUT_EXISTS; what reading and encoding throw.
  */
-export async function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
+export function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
+  return prepareFrom(isTableSource(source) ? { open: (how) => openTable(source, how) } : source, options);
+}
+
+/** A table that can be opened. */
+export interface Openable {
+  open(options: OpenOptions): Promise<Table>;
+}
+
+/** `prepare` for any table. */
+export async function prepareFrom(source: Openable | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
   const began = performance.now();
   const { out, memoryBytes, shardBytes, signal, onEvent, ...encoding } = options;
   const resolved = resolveOptions(encoding);
@@ -80,7 +91,7 @@ interface Made {
 
 async function write(
   path: string,
-  source: TableSource | ArraySource,
+  source: Openable | ArraySource,
   options: ResolvedOptions,
   settings: Settings,
 ): Promise<Omit<PrepareSummary, 'path' | 'seconds'> & Pick<Made, 'seconds'>> {
@@ -90,9 +101,8 @@ async function write(
     return writer.sinks;
   };
   try {
-    const made = isTableSource(source)
-      ? await writeTable(source, options, settings, start)
-      : await writeArrays(source, options, settings, start);
+    const made =
+      'open' in source ? await writeTable(source, options, settings, start) : await writeArrays(source, options, settings, start);
     const { facts, layouts, offsets, seconds } = made;
     assert(writer !== undefined, 'nothing was written');
     const remembered = encodingOptionsOf({ ...options, target: facts.target.name });
@@ -104,11 +114,11 @@ async function write(
   }
 }
 
-async function writeTable(source: TableSource, options: ResolvedOptions, settings: Settings, start: Start): Promise<Made> {
+async function writeTable(source: Openable, options: ResolvedOptions, settings: Settings, start: Start): Promise<Made> {
   const { memoryBytes } = settings;
   const encoding = tableOptions(options, settings);
   const began = performance.now();
-  const table = await openTable(source, { ...encoding, memoryBytes, threads: options.workers });
+  const table = await source.open({ ...encoding, memoryBytes, threads: options.workers });
   const opened = (performance.now() - began) / 1000;
   try {
     checkBudget(table.columns.length, memoryBytes);

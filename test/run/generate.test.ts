@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { generate, train } from '../../src/index.ts';
+import { generate, inspectDataset, prepare, train } from '../../src/index.ts';
 import { conditionOf, correlationFor, varianceOf } from '../../src/run/generate/chain.ts';
 import { RowMaker } from '../../src/run/generate/rows.ts';
 import { failure, rowsOf, temporaryFolder } from '../data/helpers.ts';
@@ -105,5 +105,35 @@ describe('generate', () => {
   ])('refuses %j', async (change) => {
     const error = await failure(generate({ rows: 10, columns: 2, out: join(folder, 'no.csv'), ...change }));
     expect(error.code).toBe('PARAGRAD_OPTION');
+  });
+});
+
+describe('a generated dataset', () => {
+  it('holds the bytes of a prepared file of the same table, and trains to its bits', async () => {
+    for (const model of ['linear', 'logistic'] as const) {
+      const recipe = { rows: 70_000, columns: 3, model, condition: 10, seed: 4 };
+      const file = join(folder, `as-${model}.parquet`);
+      const prepared = join(folder, `prepared-${model}`);
+      const out = join(folder, `made-${model}`);
+      await generate({ ...recipe, out: file });
+      await prepare(file, { target: 'y', out: prepared });
+      const seen: number[] = [];
+      const made = await generate({ ...recipe, out, format: 'dataset', onRows: (rows) => seen.push(rows) });
+      // All but the name of the source, which is in the id: the same chunks, by their checksums.
+      const chunks = (dataset: string): string[] =>
+        [...readFileSync(join(dataset, 'manifest.json'), 'utf8').matchAll(/"([0-9a-f]{8})"/gu)].map(([, crc]) => crc as string);
+      expect(chunks(out).length).toBeGreaterThan(100);
+      expect(chunks(out)).toEqual(chunks(prepared));
+      expect(made).toMatchObject({ format: 'dataset', sha256: (await inspectDataset(out)).id });
+      expect(seen[seen.length - 1]).toBe(70_000);
+      expect((await train(out, {})).summary.weightsSha256).toBe((await train(file, { target: 'y' })).summary.weightsSha256);
+    }
+  });
+
+  it('is not put over another without force', async () => {
+    const recipe = { rows: 100, columns: 2, out: join(folder, 'twice'), format: 'dataset' } as const;
+    const { sha256 } = await generate(recipe);
+    expect((await failure(generate(recipe))).code).toBe('PARAGRAD_OUT_EXISTS');
+    expect((await generate({ ...recipe, force: true })).sha256).toBe(sha256);
   });
 });

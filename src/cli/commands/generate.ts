@@ -15,7 +15,7 @@ export async function generateCommand(flags: GenerateFlags, terminal: Terminal):
     const option = rows === undefined ? '--rows' : columns === undefined ? '--columns' : '--out';
     throw new ParagradError(
       'PARAGRAD_USAGE',
-      `${option} is missing: say how many rows and columns, and which file (.csv, .jsonl or .parquet)`,
+      `${option} is missing: say how many rows and columns, and which file (.csv, .jsonl or .parquet) or folder (--format dataset)`,
       {
         place: { option },
       },
@@ -26,7 +26,7 @@ export async function generateCommand(flags: GenerateFlags, terminal: Terminal):
   try {
     const { generate } = await import('../../run/generate/generate.ts');
     const generated = await interruptible(
-      (signal) => generate({ ...options, rows, columns, out, signal, onRows: (done) => progress.rows(done) }),
+      (signal) => generate({ ...options, rows, columns, out, force, signal, onRows: (done) => progress.rows(done) }),
       () => progress.note('interrupted'),
     );
     progress.end();

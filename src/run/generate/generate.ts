@@ -2,15 +2,19 @@ import { type OutColumn, rowEncoder, rowFormat } from '../../data/write/row-form
 import { ParagradError } from '../../errors.ts';
 import { checkSeed } from '../../random.ts';
 import { writeWhole } from '../out-file.ts';
+import { prepareFrom } from '../prepare.ts';
 import { type Recipe, RowMaker } from './rows.ts';
+import { generatedTable } from './table.ts';
 
 export interface GenerateOptions {
   readonly rows: number;
   /** Features; there is one column more, the target. */
   readonly columns: number;
-  /** CSV, lines of JSON or Parquet, by the ending or by `format`. */
+  /** CSV, lines of JSON or Parquet, by the ending or by `format`; or a dataset folder, encoded as `prepare` does by default. */
   readonly out: string;
-  readonly format?: 'csv' | 'jsonl' | 'parquet' | undefined;
+  readonly format?: 'csv' | 'jsonl' | 'parquet' | 'dataset' | undefined;
+  /** Replace a dataset that is there; files are always replaced. */
+  readonly force?: boolean | undefined;
   /** Default 'linear': a numeric target y; 'logistic': y is 0 or 1. */
   readonly model?: 'linear' | 'logistic' | undefined;
   /** Of the features' covariance: 1 (default) for independent columns, up to 1e8. */
@@ -35,7 +39,7 @@ export interface Generated {
   readonly noise: number;
   readonly seed: number;
   readonly bytes: number;
-  /** Of the file: the same everywhere. */
+  /** Of the file, or the id of the dataset: the same everywhere. */
   readonly sha256: string;
   /** What the target was made with, for x1, x2, …; of two classes, of the log-odds (null without noise). The intercept is 0. */
   readonly coefficients: readonly (number | null)[];
@@ -54,12 +58,30 @@ const MOST_VALUES = 2 ** 52;
  */
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { rows, columns, out, model = 'linear', condition = 1, noise = 0.5, seed = 0 } = options;
-  const format = rowFormat(out, options.format);
+  const format = options.format === 'dataset' ? 'dataset' : rowFormat(out, options.format);
   check({ rows, columns, model, condition, noise, seed });
   const maker = new RowMaker({ columns, model, condition, noise, seed });
-  const { bytes, sha256 } = await writeWhole(out, encoded(maker, rows, rowEncoder(format, columnsOf(maker)), options));
+  const { bytes, sha256 } =
+    format === 'dataset'
+      ? await writeDataset(maker, options)
+      : await writeWhole(out, encoded(maker, rows, rowEncoder(format, columnsOf(maker)), options));
   const coefficients = [...maker.weights].map((weight) => (model === 'linear' ? weight : noise === 0 ? null : weight / noise));
   return { out, format, rows, columns, model, condition, correlation: maker.correlation, noise, seed, bytes, sha256, coefficients };
+}
+
+async function writeDataset(
+  maker: RowMaker,
+  { rows, out, force, signal, onRows }: GenerateOptions,
+): Promise<{ bytes: number; sha256: string }> {
+  const open = { open: () => Promise.resolve(generatedTable(maker, rows)) };
+  const { bytes, id } = await prepareFrom(open, {
+    out,
+    target: 'y',
+    ...(force === undefined ? {} : { force }),
+    ...(signal === undefined ? {} : { signal }),
+    onEvent: (event) => (event.kind === 'reading' ? onRows?.(event.rows) : undefined),
+  });
+  return { bytes, sha256: id };
 }
 
 function columnsOf({ recipe: { columns, model } }: RowMaker): OutColumn[] {
