@@ -83,7 +83,7 @@ export function summaryOf(run: {
     ...(encoded.target.kind === 'labels'
       ? { intercepts: encoded.target.labels.map((label, c) => ({ class: label, value: intercepts[c] as number })) }
       : {}),
-    notes: [...skipNotes(encoded), ...outcome.notes],
+    notes: [...skipNotes(encoded), ...smallNotes(encoded), ...outcome.notes],
     out: options.out ?? null,
     ...(outcome.path === undefined ? {} : { l2Path: outcome.path.values }),
     ...(outcome.firstStep === undefined ? {} : { firstStep: outcome.firstStep }),
@@ -104,6 +104,18 @@ export function skipNotes({ counts, bad, schema }: Pick<Encoded, 'counts' | 'bad
       `${counts.unseenCategories} ${counts.unseenCategories === 1 ? 'value in validation rows is a category' : 'values in validation rows are categories'} that no training row has: counted as none`,
     );
   return notes;
+}
+
+/** Products of residuals below this lose digits in f32, and below 1.4e-45 all of them. */
+const SMALL_TARGET = 1e-36;
+
+/** Says that f32 cannot hold what the target varies by. */
+function smallNotes({ model, store, targetStatistics: { m2, weight } }: Encoded): string[] {
+  const deviation = Math.sqrt(m2 / weight);
+  if (model !== 'linear' || store.training.layout.dtype !== 'f32' || !(deviation > 0 && deviation < SMALL_TARGET)) return [];
+  return [
+    `the target varies by only ${deviation.toExponential(1)}, which f32 holds with few digits or none: use --dtype f64, or a larger unit`,
+  ];
 }
 
 function finite(value: number): number | null {

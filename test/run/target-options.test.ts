@@ -103,3 +103,16 @@ describe('--class-weight balanced', () => {
     expect((await failure(train(one, { target: 'y', model: 'logistic', classWeight: 'balanced' }))).message).toContain('no training row');
   });
 });
+
+describe('a target of tiny numbers', () => {
+  it('is said to be too small for f32, and to be well in f64', async () => {
+    const tiny = writeFile(folder, 'tiny.csv', `y,a\n${x.map(([a, b]) => `${(a - b) * 1e-44},${a}`).join('\n')}\n`);
+    const notes = async (options: object): Promise<readonly string[]> => (await train(tiny, { target: 'y', ...options })).summary.notes;
+    expect(await notes({})).toContainEqual(
+      expect.stringMatching(/^the target varies by only \d\.\de-45, .* use --dtype f64, or a larger unit$/),
+    );
+    expect((await notes({ dtype: 'f64' })).join()).not.toContain('varies by only');
+    const usual = writeFile(folder, 'usual.csv', `y,a\n${x.map(([a, b]) => `${(a - b) * 1e-30},${a}`).join('\n')}\n`);
+    expect((await train(usual, { target: 'y' })).summary.notes.join()).not.toContain('varies by only');
+  });
+});
