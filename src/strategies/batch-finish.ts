@@ -37,6 +37,8 @@ const TOGETHER = 8;
 const MOST_POINTS = 40;
 
 const FIRST = 6;
+/** An objective above this × where it began was on its way to infinity. */
+const RUNAWAY = 1e3;
 
 /**
  * Passes at which a snapshot is due: 1/64, 1/32, … 1/2, 1, and then ever rarer, so that long runs have few. From the number of
@@ -53,7 +55,8 @@ export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup
   const { vector, updates, passes, snapshots } = finished;
   const [sums] = await evaluator.evaluate({ kind: 'gradient', at: [vector] });
   const point = pointOf(problem, vector, sums);
-  if (!Number.isFinite(point.objective) || !isFiniteVector(point.gradient)) throw diverged(setup);
+  const runaway = point.objective > RUNAWAY * Math.max(nullLoss, setup.start.objective);
+  if (!Number.isFinite(point.objective) || !isFiniteVector(point.gradient) || runaway) throw diverged(setup, point.objective);
   const { metric } = await metricAt(evaluator, problem, vector);
   const gap = 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, metric, point.gradient));
   const curve = await curveOf(setup, snapshots.slice(0, MOST_POINTS));
@@ -66,6 +69,10 @@ export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup
   const converged = isConverged(gap, job.optimizerOptions.tolerance, nullLoss, point.objective);
   const reason = converged ? 'converged' : finished.reason;
   const notes = [...setup.notes, ...(finished.notes ?? [])];
+  if (point.objective > setup.start.objective)
+    notes.push(
+      `training ended above where it began: late or noisy gradients need a smaller --learning-rate, a larger --batch-size, or --late damp`,
+    );
   return {
     outcome: { reason, vector: copyOf(vector), objective: point.objective, gap, notes },
     reason,
@@ -106,11 +113,11 @@ async function validationLoss(job: TrainingJob, { evaluator }: BatchSetup, vecto
   return loss / v;
 }
 
-function diverged({ rate }: BatchSetup): ParagradError {
+function diverged({ rate }: BatchSetup, objective: number): ParagradError {
   const lower = Number((rate / 4).toPrecision(2));
   return new ParagradError(
     'PARAGRAD_DIVERGED',
-    `training diverged: weights are no longer finite at --learning-rate ${Number(rate.toPrecision(3))}; try --learning-rate ${lower}, a larger --batch-size, or fewer workers (late gradients need smaller rates)`,
+    `training diverged (objective ${objective.toPrecision(3)}) at --learning-rate ${Number(rate.toPrecision(3))}; try --learning-rate ${lower}, a larger --batch-size, or fewer workers (late gradients need smaller rates)`,
     { place: { option: '--learning-rate' } },
   );
 }
