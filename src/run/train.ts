@@ -157,7 +157,9 @@ class Crew {
   #engine: string | undefined;
 
   async open(engine: Plan['engine'], workers: number, options?: EngineOptions): Promise<Session> {
-    if (this.#session !== undefined && this.#engine === engine && this.#session.workers === workers) return this.#session;
+    // Workers that are to hurt themselves have to be told when they begin.
+    const isAlike = this.#engine === engine && this.#session?.workers === workers && (options?.faults ?? []).length === 0;
+    if (this.#session !== undefined && isAlike) return this.#session;
     await this.close();
     this.#session = engineOf(engine).open(workers, options);
     this.#engine = engine;

@@ -119,7 +119,7 @@ export async function setUp(job: TrainingJob, host: RankHost, options: SetupOpti
     optimizer: name,
     preconditioner,
     rate: learningRate === 'auto' ? automatic / (1 + options.delay) : learningRate,
-    epochs,
+    epochs: Math.min(epochs, job.maxPasses),
     factorAt: (step, stepsPerEpoch) =>
       schedules.schedule === 'constant' && warmup === 0 ? 1 : factorAt(schedules, step, Math.max(1, stepsPerEpoch)),
   };

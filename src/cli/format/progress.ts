@@ -39,7 +39,9 @@ export function progressLine(state: ProgressState, elapsedMs: number): string {
     return [state.phase === 'statistics' ? 'reading' : 'encoding', plural(state.rows, 'row'), time].join('   ');
   const { step, plan } = state;
   if (step === undefined || plan === undefined) return ['training', 'starting', time].join('   ');
-  const parts = ['training', `pass ${count(step.passes)}`, `loss ${significant(step.objective, 6)}`];
+  const parts = ['training', `pass ${count(Math.floor(step.passes))}`];
+  // Strategies that judge weights after the run do not know it before.
+  if (!Number.isNaN(step.objective)) parts.push(`loss ${significant(step.objective, 6)}`);
   const gap = partLeft(step.gap, step.nullLoss, step.objective);
   if (!Number.isNaN(gap)) parts.push(`gap ${gapText(gap)}`);
   if (step.atMs > 0 && step.passes > 0) {

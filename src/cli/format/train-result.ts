@@ -184,13 +184,15 @@ function penaltySection({ l2Path, l2 }: RunSummary, style: Style): string[] {
 function runSection(summary: RunSummary, style: Style): string[] {
   const { plan, seconds: time } = summary;
   const host = plan.workers === 1 && plan.engine === 'inline' ? hostOf(plan) : `${hostOf(plan)}, split by ${plan.partition}`;
+  const how = summary.costs?.strategy ?? 'map-reduce';
+  const strategy = how === 'map-reduce' ? '' : ` by ${how}`;
   const rest = Math.max(0, time.total - time.read - time.encode - time.train);
   const parts = `read ${seconds(time.read)}, encode ${seconds(time.encode)}, train ${seconds(time.train)}, the rest ${seconds(rest)}`;
   const rows = [
     ['ended', endedBecause(summary)],
     [
       'method',
-      `${optimizerName(summary.optimizer)}, ${host}, ${summary.dtype}${style.dim(`  l2 ${short(summary.l2)}, seed ${summary.seed}`)}`,
+      `${optimizerName(summary.optimizer)}${strategy}, ${host}, ${summary.dtype}${style.dim(`  l2 ${short(summary.l2)}, seed ${summary.seed}`)}`,
     ],
     ['time', `${seconds(time.total)}${style.dim(`  ${parts}`)}`],
     ['weights', style.dim(`sha256 ${summary.weightsSha256.slice(0, 16)}…`)],
