@@ -54,7 +54,7 @@ const NODE_MODULES = [
   ],
   [
     'files',
-    'fs|fs/promises|zlib|stream|stream/promises',
+    'fs|fs/promises|zlib|stream|stream/promises|stream/consumers',
     ['data', 'engines', 'run', 'cli'],
     'data/ reads the user’s files, run/ and cli/ write results, engines/ find the worker’s bundle: the numerical core never touches a disk.',
   ],
