@@ -50,6 +50,7 @@ export async function serve(invitation: Invitation, key: Key | undefined, file: 
   const cells = invitation.mayFetch === true ? { control, key, rank: welcome.you, attempt: welcome.generation } : undefined;
   const worker = new WorkerProcess(welcome.you, channel, port, new Tracker(pulse), cells);
   const { address } = port;
+  await pulse.isFelt;
   const host = address.kind === 'tls' ? (invitation.advertise ?? address.host) : '';
   worker.report({ kind: 'ready', pid: process.pid, address: address.kind === 'tls' ? { ...address, host } : address });
   try {

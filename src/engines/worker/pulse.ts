@@ -57,6 +57,8 @@ export function endAsOrphan(parent: Invitation['parent']): never {
 export class Pulse {
   readonly #cells: Int32Array;
   readonly #thread: Worker;
+  /** The coordinator is shown signs of life from now on: a worker that it cannot watch must not be given work. */
+  readonly isFelt: Promise<void>;
 
   constructor(file: string, data: Omit<PulseData, 'kind' | 'cells'>) {
     const cells = new SharedArrayBuffer(CELLS * 4);
@@ -66,6 +68,9 @@ export class Pulse {
       workerData,
       name: 'pulse',
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+    });
+    this.isFelt = new Promise((resolve) => {
+      this.#thread.once('message', () => resolve());
     });
     this.#thread.unref();
   }
@@ -106,6 +111,7 @@ export function servePulse(data: PulseData): void {
     };
     setInterval(beat, pulseMs);
     beat();
+    parentPort?.postMessage('felt');
     parentPort?.on('message', (phase: number) => void channel.send({ kind: PULSE.fault, ...HEAD }, [bytesOf([phase])]).catch(lost));
     await hear(channel, cells);
   };
