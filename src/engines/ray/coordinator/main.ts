@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Checkpoint, TrainingJob } from '../../../strategies/job.ts';
+import type { Checkpoint, StepRecord, TrainingJob } from '../../../strategies/job.ts';
 import { ProcessSession } from '../../processes/session.ts';
 import { decodePlain, encodePlain } from '../../worker/plain.ts';
 import { plainError } from '../../worker/plain-error.ts';
@@ -14,7 +14,10 @@ import { ActorLauncher } from './actors.ts';
 const controller = new AbortController();
 /** A checkpoint comes again and again: longer ones would fill the log. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+/** How often people who read the log are told in words. */
+const WORDS_MS = 1000;
 let count = 0;
+let wordsAtMs = Number.NEGATIVE_INFINITY;
 let toldOfLength = false;
 
 function report(message: RayReport): void {
@@ -22,11 +25,27 @@ function report(message: RayReport): void {
   count += 1;
 }
 
+/** For this side's reader, and for people who look at the job's log on Ray's dashboard. */
+function reportSteps(steps: readonly StepRecord[]): void {
+  const last = steps.at(-1);
+  if (last !== undefined && performance.now() - wordsAtMs > WORDS_MS) {
+    wordsAtMs = performance.now();
+    process.stdout.write(`update ${last.iteration}, ${last.passes} readings of the data, objective ${last.objective}\n`);
+  }
+  report({ kind: 'steps', steps });
+}
+
+function reportNote(text: string): void {
+  // On one line: the launcher reads what begins with @ as a wish.
+  process.stdout.write(`note: ${text.replace(/\s+/gu, ' ')}\n`);
+  report({ kind: 'note', text });
+}
+
 function reportCheckpoint(checkpoint: Checkpoint): void {
   const bytes = encodePlain({ kind: 'checkpoint', checkpoint }).reduce((sum, piece) => sum + piece.length, 0);
   if (bytes <= CHECKPOINT_BYTES) report({ kind: 'checkpoint', checkpoint });
   else if (!toldOfLength) {
-    report({ kind: 'note', text: `checkpoints of ${bytes} bytes are too long for the log of a job: none are kept` });
+    reportNote(`checkpoints of ${bytes} bytes are too long for the log of a job: none are kept`);
     toldOfLength = true;
   }
 }
@@ -40,9 +59,9 @@ async function main(): Promise<boolean> {
   try {
     const whole = { ...job, source } as TrainingJob;
     const outcome = await session.train(whole, {
-      onSteps: (steps) => report({ kind: 'steps', steps }),
+      onSteps: reportSteps,
       onCheckpoint: reportCheckpoint,
-      onNote: (text) => report({ kind: 'note', text }),
+      onNote: reportNote,
       signal: controller.signal,
     });
     report({ kind: 'outcome', outcome });
