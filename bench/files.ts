@@ -2,9 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { ArrayTask } from '../src/data/array-tasks.ts';
 import { openDuck } from '../src/data/duckdb.ts';
 import { encodeTable } from '../src/data/encode.ts';
+import { usableCores } from '../src/data/limits.ts';
 import { openTable } from '../src/data/open-table.ts';
+import { engineOf } from '../src/engines/registry.ts';
 import { generate } from '../src/run/generate/generate.ts';
 
 /** From a file to chunks, and from a file to a model, beside what others do with the same file; and the start of a command. */
@@ -47,15 +50,22 @@ async function scan(file: string): Promise<number> {
   }
 }
 
+/** With the threads that would train afterwards, which have started. */
 async function toChunks(file: string): Promise<number> {
-  const began = performance.now();
-  const table = await openTable(file);
+  const session = engineOf('threads').open(usableCores());
   try {
-    await encodeTable(table, { target: 'y' });
+    const began = performance.now();
+    const table = await openTable(file);
+    try {
+      const packers = { count: session.workers, run: (tasks: readonly ArrayTask[]) => session.run(tasks) };
+      await encodeTable(table, { target: 'y', packers: () => Promise.resolve(packers) });
+    } finally {
+      table.close();
+    }
+    return (performance.now() - began) / 1000;
   } finally {
-    table.close();
+    await session.close();
   }
-  return (performance.now() - began) / 1000;
 }
 
 /** `peers` runs a part of bench/peers/peers.py, or gives undefined. */
