@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ArraySource } from '../../../src/data/arrays.ts';
@@ -9,6 +9,7 @@ import { RayJobs } from '../../../src/engines/ray/jobs-api.ts';
 import { normal } from '../../../src/random.ts';
 import { attach } from '../../../src/run/attach.ts';
 import { loadModel } from '../../../src/run/model-folder.ts';
+import { resume } from '../../../src/run/resume.ts';
 import { type TrainedRun, train } from '../../../src/run/train.ts';
 import type { RunEvent, TrainOptions } from '../../../src/run/types.ts';
 import { describeWith } from '../../support/components.ts';
@@ -239,6 +240,33 @@ describeWith('ray', 'training on a Ray of three nodes', (stamp) => {
     await expect(attach(job)).rejects.toMatchObject({ code: 'PARAGRAD_RAY_JOB' });
     rmSync(folder, { recursive: true });
     await noneIsLeft();
+  });
+
+  it('can be resumed elsewhere, to the same bits, when the job itself was lost', async () => {
+    const { generate } = await import('../../../src/run/generate/generate.ts');
+    const table = join(cluster.cache, 'lost.csv');
+    const out = join(cluster.cache, 'lost');
+    await generate({ rows: 1500, columns: 6, out: table, force: true });
+    const options = { ...LONG, target: 'y' } as const;
+    let killed: number | undefined;
+    const lost = train(table, {
+      ...options,
+      ...ON_RAY,
+      out,
+      checkpointSeconds: 0.1,
+      onEvent: ({ kind }) => {
+        if (kind !== 'steps' || killed !== undefined || !existsSync(join(out, 'checkpoints'))) return;
+        // The program itself, not the shell that Ray starts it by.
+        killed = processes(/^\S*python3? launcher\.py$/)[0];
+        process.kill(killed as number, 'SIGKILL');
+      },
+    });
+    await expect(lost).rejects.toMatchObject({ code: 'PARAGRAD_RAY_JOB', message: expect.stringContaining('without a result') });
+    expect(killed).toBeGreaterThan(0);
+    await noneIsLeft();
+    const { summary } = await resume(out, { engine: 'inline', workers: 1 });
+    expect(summary.weightsSha256).toBe((await train(table, { ...options, engine: 'inline' })).summary.weightsSha256);
+    rmSync(out, { recursive: true });
   });
 
   describe('goes on to the same bits after the loss of', () => {
