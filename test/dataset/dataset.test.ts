@@ -82,7 +82,8 @@ describe('file ≡ folder, to the bit', () => {
     const fromFolder = await train(path, training);
     expect(fromFolder.summary.weightsSha256).toBe(fromFile.summary.weightsSha256);
     const { summary } = fromFolder;
-    expect({ ...summary, seconds: 0 }).toEqual({ ...fromFile.summary, seconds: 0 });
+    // All but what clocks say.
+    expect({ ...summary, seconds: 0, costs: 0 }).toEqual({ ...fromFile.summary, seconds: 0, costs: 0 });
     expect(fromFolder.model.record.rowColumns).toEqual(fromFile.model.record.rowColumns);
   });
 
