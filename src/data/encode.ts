@@ -2,7 +2,7 @@ import { type Layout, panelRows } from '../partition/layout.ts';
 import { checkSeed } from '../random.ts';
 import { inThisThread } from './array-tasks.ts';
 import type { BadRows } from './bad-rows.ts';
-import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf } from './encoded.ts';
+import { checkMemory, checkTraining, type Encoded, type EncodeOptions, type EncodeProgress, layoutsOf, roomForBoth } from './encoded.ts';
 import { type Encoder, encodedWidth, type FittedFeature, fitEncoder } from './encoder.ts';
 import { keepable, type Packers, PlacedArrays, packKept } from './kept.ts';
 import { memoryLimitBytes } from './limits.ts';
@@ -70,7 +70,7 @@ interface FirstPass {
   /** Of each batch: what each of its rows is for. */
   readonly uses: readonly Uint8Array[];
   /** All batches, where they were kept. */
-  readonly kept: Batch[] | undefined;
+  kept: Batch[] | undefined;
   readonly rows: { all: number; withoutTarget: number; training: number; validation: number };
   /** What is wrong in the source, unless that is an error. */
   readonly bad: BadRows | undefined;
@@ -300,7 +300,9 @@ export interface FittedTable {
   readonly packInto:
     | ((store: DataStore) => Promise<Pick<Encoded, 'targetStatistics' | 'counts' | 'seconds' | 'trainingRows' | 'validationRows'>>)
     | undefined;
-  /** The second scan: writes all chunks. Once only. */
+  /** Lets the kept batches go, for `encodeInto`. */
+  forget(): void;
+  /** The second scan, or a second look at kept batches: writes all chunks. Once only. */
   encodeInto(sinks: {
     readonly training: ChunkSink;
     readonly validation: ChunkSink;
@@ -345,6 +347,9 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
     weighted: options.weight !== undefined,
     offsets: options.offset !== undefined,
     ...(first.bad === undefined ? {} : { bad: first.bad }),
+    forget() {
+      first.kept = undefined;
+    },
     packInto:
       first.kept === undefined
         ? undefined
@@ -374,11 +379,14 @@ function countsOf({ rows }: FirstPass, { missing, unseen }: PackCounts): Encoded
  * @throws what `fitTable` does; PARAGRAD_MEMORY when the result would not fit
  */
 export async function encodeTable(table: Table, options: EncodeTableOptions): Promise<Encoded> {
-  const { encodeInto, packInto, layouts, offsets, ...fitted } = await fitTable(table, options);
+  const { encodeInto, packInto, forget, layouts, offsets, ...fitted } = await fitTable(table, options);
   checkMemory(layouts, memoryLimitBytes());
+  // Indicators take more than the values that they come from: then there may be no room for both.
+  const both = packInto !== undefined && roomForBoth(layouts, options.memoryBytes ?? memoryLimitBytes());
+  if (!both) forget();
   const segment = options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes };
   const store = allocateStore(layouts.training, layouts.validation, { offsets, ...segment });
-  if (packInto !== undefined) return { ...fitted, ...(await packInto(store)), store };
+  if (both) return { ...fitted, ...(await packInto(store)), store };
   const sinks = { training: storeSink(store, store.training), validation: storeSink(store, store.validation) };
   const written = await encodeInto(sinks);
   return { ...fitted, ...written, store, trainingRows: sinks.training.sourceRows, validationRows: sinks.validation.sourceRows };

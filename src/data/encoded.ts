@@ -82,10 +82,22 @@ export function layoutsOf(
   return { training: first, validation: layoutOf({ ...first, rows: validation }) };
 }
 
+/** Of the memory, what encoded data may take beside the values that were kept and what is held in between. */
+const BESIDE_KEPT = 0.5;
+
+/** Whether there is room for the encoded data beside kept values. */
+export function roomForBoth(layouts: { training: Layout; validation: Layout }, limit: number): boolean {
+  return bytesOf(layouts) <= limit * BESIDE_KEPT;
+}
+
+function bytesOf({ training, validation }: { training: Layout; validation: Layout }): number {
+  return (training.rows + validation.rows) * (training.columns * bytesPerValue(training.dtype) + 16);
+}
+
 /** @throws PARAGRAD_MEMORY when the encoded data need more than `limit` bytes */
 export function checkMemory(layouts: { training: Layout; validation: Layout }, limit: number): void {
   const rows = layouts.training.rows + layouts.validation.rows;
-  const bytes = rows * (layouts.training.columns * bytesPerValue(layouts.training.dtype) + 16);
+  const bytes = bytesOf(layouts);
   if (bytes <= limit) return;
   const GiB = (b: number): string => `${(b / 1024 ** 3).toFixed(1)} GiB`;
   throw new ParagradError(

@@ -124,7 +124,14 @@ async function writeTable(source: Openable, options: ResolvedOptions, settings: 
     checkBudget(table.columns.length, memoryBytes);
     // Beside what DuckDB may have, and the shards that are open.
     const forRows = memoryBytes === undefined ? undefined : memoryBytes / 4;
-    const { encodeInto, packInto: _packInto, layouts, offsets, ...fitted } = await fitTable(table, { ...encoding, memoryBytes: forRows });
+    const {
+      encodeInto,
+      packInto: _packInto,
+      forget: _forget,
+      layouts,
+      offsets,
+      ...fitted
+    } = await fitTable(table, { ...encoding, memoryBytes: forRows });
     const { seconds, ...written } = await encodeInto(start(layouts, { weight: fitted.weighted, offset: offsets }));
     return { facts: { ...fitted, ...written }, layouts, offsets, seconds: { ...seconds, read: opened + seconds.read } };
   } finally {

@@ -77,6 +77,30 @@ it.each(CASES)('%s: the same bits as scanned twice', async (_, source, some) => 
   expect(bytesOf(many)).toEqual(bytesOf(twice));
 });
 
+it('is scanned twice where there is no room for the values beside what they become', async () => {
+  const levels = await writeParquet(
+    join(folder, 'levels.parquet'),
+    `SELECT CAST(i % 17 AS DOUBLE) AS y, 'a' || (i % 200) AS a, 'b' || (i % 190) AS b FROM range(3000) r(i)`,
+  );
+  const scansOf = async (memoryBytes: number): Promise<[number, unknown]> => {
+    let scans = 0;
+    const encoded = await withTable(levels, {}, (table) => {
+      const scan: typeof table.scan = (...given) => {
+        scans += 1;
+        return table.scan(...given);
+      };
+      return encodeTable({ ...table, scan }, { target: 'y', memoryBytes });
+    });
+    return [scans, bytesOf(encoded)];
+  };
+  // Kept: 3 × 8 bytes a row, of which a quarter of the memory has room; encoded: 390 × 4.
+  const [once, bits] = await scansOf(3000 * 2000 * 2);
+  expect(once).toBe(1);
+  const [twice, same] = await scansOf(3000 * 200);
+  expect(twice).toBe(2);
+  expect(same).toEqual(bits);
+});
+
 it('threads pack a kept table to the same bits', async () => {
   const session = threads.open(2);
   try {
