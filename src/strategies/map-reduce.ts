@@ -3,7 +3,7 @@ import { modelOf } from '../models/model.ts';
 import { CostMeter, type RunCosts, utilisationOf } from '../monitor/costs.ts';
 import { createOptimizer } from '../update/index.ts';
 import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
-import type { Pass, Sums, Vector } from '../update/pass.ts';
+import type { Pass, PlainSteps, Sums, Vector } from '../update/pass.ts';
 import { dotWeights } from '../update/vectors.ts';
 import { CellEvaluator } from './cell-evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
@@ -51,8 +51,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     checkpointed = host.now();
     if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps, path });
   };
-  const onState = (state: unknown, watch: ValidationWatch | undefined): void => {
-    meter.steps += 1;
+  const onState = (state: unknown, watch: ValidationWatch | undefined, passes: number): void => {
+    meter.steps += passes;
     const length = steps.length;
     host.onState?.(() => ({ optimizer: optimizer.name, state, fingerprint, watch, steps: steps.slice(0, length), path }));
   };
@@ -100,10 +100,16 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
 /** Batches without a wait after which the event loop may have a turn. */
 const TURN_BATCHES = 16;
 
+const MOST_POINTS = 256;
+
 /** What the run cost; its curve is that of the updates. */
 async function costsOf(world: MeteredCollective, steps: readonly StepRecord[]): Promise<RunCosts> {
   const ranks = await world.gather();
-  const curve = steps.map(({ atMs, passes, iteration, objective }) => ({ atMs, passes, updates: iteration, objective }));
+  // All of them are in the run folder; here, and in the model, as many as a chart can show.
+  const every = Math.max(1, Math.ceil(steps.length / MOST_POINTS));
+  const curve = steps
+    .filter((_, i) => i % every === 0 || i === steps.length - 1)
+    .map(({ atMs, passes, iteration, objective }) => ({ atMs, passes, updates: iteration, objective }));
   return { strategy: 'map-reduce', ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks), curve };
 }
 
@@ -117,8 +123,8 @@ interface LoopOptions<State> {
   readonly onStep: (progress: Progress, state: State, watch: ValidationWatch | undefined) => void;
   /** Lets an engine in the user's own thread give way to the event loop. */
   readonly pause?: RankHost['pause'];
-  /** After every pass. */
-  readonly onState?: (state: State, watch: ValidationWatch | undefined) => void;
+  /** After every pass, or so many of them. */
+  readonly onState?: (state: State, watch: ValidationWatch | undefined, passes: number) => void;
 }
 
 /**
@@ -136,18 +142,26 @@ export async function loop<State>(
   let watch = options.resume?.watch;
   let iteration = options.resume === undefined ? -1 : optimizer.progress(state).iteration;
   let batches = 0;
+  let taken = 1;
   for (;;) {
     const next = optimizer.next(state);
     if (next.kind === 'done') return { state, reason: next.reason, watch };
     const sampled = next.pass.kind === 'gram' || next.pass.kind === 'totals';
     if (!sampled && optimizer.progress(state).passes >= options.maxPasses) return { state, reason: 'max passes', watch };
     const decided = options.decide();
-    const now = evaluator.evaluateNow?.(next.pass, decided);
     // A promise takes as long as a batch of some rows; the event loop gets its turn now and then all the same.
-    if (now === undefined) state = optimizer.absorb(state, await answered(evaluator, next.pass, decided));
-    else state = optimizer.absorb(state, now);
-    batches = now === undefined ? 0 : batches + 1;
-    if (batches % TURN_BATCHES === TURN_BATCHES - 1) await options.pause?.();
+    const steps = stepsAhead(optimizer, state, next.pass, evaluator, options.maxPasses);
+    if (steps !== undefined && evaluator.descendNow?.(steps, decided) === true) {
+      state = optimizer.took?.(state, steps) ?? state;
+      taken = steps.count;
+      await options.pause?.();
+    } else {
+      taken = 1;
+      const now = evaluator.evaluateNow?.(next.pass, decided);
+      state = optimizer.absorb(state, now ?? (await answered(evaluator, next.pass, decided)));
+      batches = now === undefined ? 0 : batches + 1;
+      if (batches % TURN_BATCHES === TURN_BATCHES - 1) await options.pause?.();
+    }
     const control = evaluator.lastControl;
     const progress = optimizer.progress(state);
     if (progress.iteration !== iteration) {
@@ -158,10 +172,22 @@ export async function loop<State>(
       options.onStep(progress, state, watch);
     }
     iteration = progress.iteration;
-    options.onState?.(state, watch);
+    options.onState?.(state, watch, taken);
     if (control === CONTROL.timeLimit) return { state, reason: 'time limit', watch };
     if (control === CONTROL.abort) return { state, reason: 'aborted', watch };
   }
+}
+
+/** Steps that may be taken in one go, where the pass is that of a batch. */
+function stepsAhead<State>(
+  optimizer: Optimizer<State>,
+  state: State,
+  pass: Pass,
+  evaluator: Evaluator,
+  maxPasses: number,
+): PlainSteps | undefined {
+  if (evaluator.descendNow === undefined || pass.kind !== 'gradient' || pass.batch === undefined) return undefined;
+  return optimizer.ahead?.(state, maxPasses);
 }
 
 async function answered(evaluator: Evaluator, pass: Pass, control: ControlWord): Promise<Sums> {
