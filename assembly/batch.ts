@@ -7,14 +7,14 @@ import { GROUP, flush, setPanel, updatePanel } from './update';
 // The gradient of a mini-batch: listed panels of any chunks, the sums of every chunk apart, in one call.
 
 /** Bytes of an entry: x, y, v, offset, panel in its chunk, first row, end of rows, chunk (u32 each). */
-const ENTRY: usize = 32;
+export const ENTRY: usize = 32;
 const Y: usize = 4;
 const V: usize = 8;
 const OFFSET: usize = 12;
 const PANEL: usize = 16;
 const BEGIN: usize = 20;
 const END: usize = 24;
-const CHUNK: usize = 28;
+export const CHUNK: usize = 28;
 
 /** Sample weights of a panel, those of rows outside [begin, end) replaced by 0: at an address. */
 // @ts-ignore: decorator
@@ -75,8 +75,7 @@ const CHUNK: usize = 28;
   }
 }
 
-// @ts-ignore: decorator
-@inline export function gradientList<T, L>(
+export function gradientList<T, L>(
   list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
 ): void {
   const dots = scratch;

@@ -1,6 +1,7 @@
 // Exports of the module: each kernel for each storage type, and for each loss where it has one. No data section and no
 // allocation: all instances of a program share imported memories (src/kernels/wasm.ts).
 import * as batch from './batch';
+import * as descend from './descend';
 import * as dot from './dots';
 import * as fused from './fused';
 import * as triangle from './gram';
@@ -281,4 +282,32 @@ export function gradientListF64Logistic(
   list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
 ): void {
   batch.gradientList<f64, Logistic>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+}
+
+export function descendListF32Squared(
+  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
+  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
+): void {
+  descend.descendList<f32, Squared>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
+}
+
+export function descendListF32Logistic(
+  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
+  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
+): void {
+  descend.descendList<f32, Logistic>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
+}
+
+export function descendListF64Squared(
+  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
+  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
+): void {
+  descend.descendList<f64, Squared>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
+}
+
+export function descendListF64Logistic(
+  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
+  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
+): void {
+  descend.descendList<f64, Logistic>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
 }

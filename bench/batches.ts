@@ -1,3 +1,4 @@
+import { CONTROL } from '../src/communicate/collective.ts';
 import { createLoopbackCollectives } from '../src/communicate/loopback/collectives.ts';
 import { allocateStore, type DataStore, viewsOf } from '../src/data/store.ts';
 import { kernelsFor } from '../src/engines/kernels.ts';
@@ -5,6 +6,8 @@ import { type TrainOptions, train } from '../src/index.ts';
 import { layoutOf } from '../src/partition/layout.ts';
 import { partitionOf } from '../src/partition/plan.ts';
 import { CellEvaluator } from '../src/strategies/cell-evaluator.ts';
+import type { Evaluator } from '../src/strategies/evaluator.ts';
+import { loop } from '../src/strategies/map-reduce.ts';
 import { createOptimizer } from '../src/update/index.ts';
 import type { Problem } from '../src/update/optimizer.ts';
 import { generate } from './data.ts';
@@ -74,24 +77,33 @@ async function epochSeconds(store: DataStore, batchSize: number): Promise<number
   };
   const options = { tolerance: 0, learningRate: RATE, batchSize, epochs: RUNS, precondition: 'none' } as const;
   const optimizer = createOptimizer('sgd', options, problem);
-  let state = optimizer.init(problem);
   let best = Number.POSITIVE_INFINITY;
   let began = 0;
-  for (;;) {
-    const next = optimizer.next(state);
-    if (next.kind === 'done') return best / 1000;
-    const now = evaluator.evaluateNow(next.pass, 0);
-    if (now === undefined) {
+  // An epoch's updates, from the first to the reading that judges it.
+  const timed: Evaluator = {
+    evaluate: (pass, control) => {
       if (began > 0) best = Math.min(best, performance.now() - began);
       began = 0;
-      state = optimizer.absorb(state, { kind: next.pass.kind, sums: await evaluator.evaluate(next.pass) } as Parameters<
-        typeof optimizer.absorb
-      >[1]);
-      continue;
-    }
-    if (began === 0) began = performance.now();
-    state = optimizer.absorb(state, now);
-  }
+      return evaluator.evaluate(pass, control);
+    },
+    evaluateNow: (pass, control) => evaluator.evaluateNow(pass, control),
+    descendNow: (steps, control) => {
+      if (began === 0) began = performance.now();
+      return evaluator.descendNow(steps, control);
+    },
+    get lastControl() {
+      return evaluator.lastControl;
+    },
+  };
+  await loop(optimizer, problem, timed, {
+    maxPasses: Number.POSITIVE_INFINITY,
+    decide: () => CONTROL.go,
+    resume: undefined,
+    patience: undefined,
+    validationLoss: () => Promise.resolve(Number.NaN),
+    onStep: () => undefined,
+  });
+  return best / 1000;
 }
 
 /** The same by hand: row-major x, f64 weights, one row after the other. */

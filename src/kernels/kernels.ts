@@ -31,6 +31,14 @@ export const LANES = 8;
  */
 export const LIST = { x: 0, y: 1, v: 2, offset: 3, panel: 4, begin: 5, end: 6, chunk: 7 } as const;
 export const LIST_WORDS = 8;
+/** Bytes of scratch that kernels of lists need: lines of 64. */
+export const LIST_SCRATCH_BYTES = 704;
+/**
+ * Words, in f64, of a batch of `descendList`: how many entries it has (a u32 in the lower half), what its sums are divided by, the
+ * step's rate, and its share of the mean (0: the mean stays as it is).
+ */
+export const STEP = { entries: 0, divisor: 1, rate: 2, share: 3 } as const;
+export const STEP_WORDS = 4;
 
 /** The rows of a run of panels: what, besides x, a loss needs. */
 export interface RowPointers {
@@ -96,7 +104,7 @@ export interface Kernels {
    * The gradient of a mini-batch in one call: `count` entries of LIST_WORDS u32 at `list` (`LIST`), of any chunks of this memory, those
    * of a chunk together and its panels ascending. Rows outside an entry's [begin, end) are masked. `out` gets 2 + columns f64 for each
    * chunk, one after the other: Σv·loss and Σv·d, folded, then the column sums, flushed. `accumulators` (16 bytes per column) must be
-   * +0 and are +0 after. `scratch`: four lines of 64 bytes.
+   * +0 and are +0 after. `scratch`: LIST_SCRATCH_BYTES.
    */
   gradientList(
     loss: KernelLoss,
@@ -106,6 +114,27 @@ export interface Kernels {
     blockColumns: number,
     w: number,
     b: number,
+    scratch: number,
+    accumulators: number,
+    out: number,
+  ): void;
+
+  /**
+   * Plain steps, one for each of `count` ≥ 1 batches: the gradient of so many entries of the list, after those of the batch
+   * before; their chunks' sums added in the tree (docs/numerics.md §5); g = Σ / divisor + l2·w_j (Σ / divisor of the intercept);
+   * w_j ← w_j − rate·g_j, mean_j ← mean_j + (w_j − mean_j)·share. `steps`: STEP_WORDS f64 for each batch (`STEP`). `at`, `mean`:
+   * columns weights and the intercept, f64. `w`: room for the weights in T. `out`: room for the sums of the chunks of any batch.
+   */
+  descendList(
+    loss: KernelLoss,
+    listed: { readonly list: number; readonly steps: number; readonly count: number },
+    columns: number,
+    blockColumns: number,
+    w: number,
+    at: number,
+    mean: number,
+    l2: number,
+    intercept: boolean,
     scratch: number,
     accumulators: number,
     out: number,

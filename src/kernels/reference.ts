@@ -1,8 +1,9 @@
-import { CACHE_LINE_BYTES, type Dtype, GROUP_PANELS, groupOfPanel, panelRows } from '../partition/layout.ts';
+import { type Dtype, GROUP_PANELS, panelRows } from '../partition/layout.ts';
 import { coverOf } from '../partition/tree.ts';
 import type { KernelLoss, Kernels, PanelRun, RowPointers } from './kernels.ts';
-import { foldLanes, LANES, LIST, LIST_WORDS } from './kernels.ts';
+import { LANES } from './kernels.ts';
 import { ROW_LOSSES, type RowLoss } from './losses.ts';
+import { ReferenceLists } from './reference-lists.ts';
 import type { SoftmaxKernels } from './softmax.ts';
 import { ReferenceSoftmax } from './softmax-reference.ts';
 
@@ -24,6 +25,7 @@ class ReferenceKernels implements Kernels {
   readonly dtype: Dtype;
   readonly memory: WebAssembly.Memory;
   readonly softmax: SoftmaxKernels;
+  readonly #lists: ReferenceLists;
   readonly #P: number;
   readonly #bytes: number;
   /** Rounds to T. */
@@ -33,6 +35,7 @@ class ReferenceKernels implements Kernels {
     this.dtype = dtype;
     this.memory = memory;
     this.softmax = new ReferenceSoftmax(memory, dtype);
+    this.#lists = new ReferenceLists(this);
     this.#P = panelRows(dtype);
     this.#bytes = dtype === 'f32' ? 4 : 8;
     this.#T = dtype === 'f32' ? Math.fround : (value) => value;
@@ -85,18 +88,11 @@ class ReferenceKernels implements Kernels {
   }
 
   /** Calls `visit` for every row; rows with v = 0 are told so, and must give +0 by selection. */
-  #rows(
-    panels: number,
-    dots: number,
-    b: number,
-    rows: RowPointers,
-    visit: (i: number, row: Row | undefined) => void,
-    weights?: Float64Array<ArrayBufferLike>,
-  ): void {
+  #rows(panels: number, dots: number, b: number, rows: RowPointers, visit: (i: number, row: Row | undefined) => void): void {
     const count = panels * this.#P;
     const s = this.#t(dots, count);
     const y = this.#f64(rows.y, count);
-    const v = weights ?? this.#f64(rows.v, count);
+    const v = this.#f64(rows.v, count);
     const offset = rows.offset === 0 ? undefined : this.#f64(rows.offset, count);
     for (let i = 0; i < count; i += 1) {
       const z = (offset === undefined ? (s[i] as number) : (s[i] as number) + (offset[i] as number)) + b;
@@ -105,29 +101,15 @@ class ReferenceKernels implements Kernels {
   }
 
   derivative(loss: KernelLoss, panels: number, dots: number, b: number, rows: RowPointers, r: number, lanes: number): void {
-    this.#derivative(loss, panels, dots, b, rows, this.#f64(rows.v, panels * this.#P), r, lanes);
-  }
-
-  #derivative(
-    loss: KernelLoss,
-    panels: number,
-    dots: number,
-    b: number,
-    rows: RowPointers,
-    v: Float64Array<ArrayBufferLike>,
-    r: number,
-    lanes: number,
-  ): void {
     const { loss: lossOf, derivative } = ROW_LOSSES[loss];
     const out = this.#t(r, panels * this.#P);
     const scalars = this.#f64(lanes, 2 * LANES);
-    const visit = (i: number, row: Row | undefined): void => {
+    this.#rows(panels, dots, b, rows, (i, row) => {
       const d = row === undefined ? 0 : row.v * derivative(row.z, row.y);
       add(scalars, 0, i, row === undefined ? 0 : row.v * lossOf(row.z, row.y));
       add(scalars, 1, i, d);
       out[i] = this.#T(d);
-    };
-    this.#rows(panels, dots, b, rows, visit, v);
+    });
   }
 
   update(run: PanelRun, r: number, accumulators: number, sums: number): void {
@@ -182,54 +164,16 @@ class ReferenceKernels implements Kernels {
     this.update(run, r, accumulators, sums);
   }
 
-  gradientList(
-    loss: KernelLoss,
-    list: number,
-    count: number,
-    columns: number,
-    blockColumns: number,
-    w: number,
-    b: number,
-    scratch: number,
-    accumulators: number,
-    out: number,
-  ): void {
-    const words = new Uint32Array(this.memory.buffer, list, count * LIST_WORDS);
-    const word = (i: number, field: keyof typeof LIST): number => words[i * LIST_WORDS + LIST[field]] as number;
-    const lanes = scratch + 2 * CACHE_LINE_BYTES;
-    const sums = (slot: number): number => out + slot * (2 + columns) * 8;
-    let slot = 0;
-    for (let i = 0; i < count; i += 1) {
-      const isFirst = i === 0 || word(i, 'chunk') !== word(i - 1, 'chunk');
-      const panel = word(i, 'panel');
-      if (isFirst) {
-        this.#f64(lanes, 2 * LANES).fill(0);
-        this.#f64(sums(slot), 2 + columns).fill(0);
-      } else if (this.dtype === 'f32' && groupOfPanel(panel) !== groupOfPanel(word(i - 1, 'panel')))
-        this.flush(columns, accumulators, sums(slot) + 16);
-      const run = { x: word(i, 'x'), panelStride: 0, panels: 1, columns, blockColumns, firstPanel: panel };
-      const v = this.#masked(word(i, 'v'), word(i, 'begin'), word(i, 'end'));
-      this.dots(run, w, scratch);
-      const rows = { y: word(i, 'y'), v: word(i, 'v'), offset: word(i, 'offset') };
-      this.#derivative(loss, 1, scratch, b, rows, v, scratch + CACHE_LINE_BYTES, lanes);
-      this.update(run, scratch + CACHE_LINE_BYTES, accumulators, sums(slot) + 16);
-      if (i + 1 < count && word(i, 'chunk') === word(i + 1, 'chunk')) continue;
-      this.flush(columns, accumulators, sums(slot) + 16);
-      const scalars = this.#f64(lanes, 2 * LANES);
-      this.#f64(sums(slot), 2).set([foldLanes(scalars), foldLanes(scalars, LANES)]);
-      slot += 1;
-    }
+  gradientList(...args: Parameters<ReferenceLists['gradientList']>): void {
+    this.#lists.gradientList(...args);
   }
 
-  /** A panel's sample weights, those outside [begin, end) replaced by 0. */
-  #masked(at: number, begin: number, end: number): Float64Array<ArrayBufferLike> {
-    return this.#f64(at, this.#P).map((v, row) => (row >= begin && row < end ? v : 0));
+  descendList(...args: Parameters<ReferenceLists['descendList']>): void {
+    this.#lists.descendList(...args);
   }
 
   addSums(left: number, right: number, count: number): void {
-    const l = this.#f64(left, count);
-    const r = this.#f64(right, count);
-    for (let i = 0; i < count; i += 1) l[i] = (l[i] as number) + (r[i] as number);
+    this.#lists.addSums(left, right, count);
   }
 
   curvature(

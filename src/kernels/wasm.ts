@@ -26,6 +26,7 @@ class WasmKernels implements Kernels {
       derivative: instance.byLoss('derivative', dtype),
       gradient: instance.byLoss('gradient', dtype),
       gradientList: instance.byLoss('gradientList', dtype),
+      descendList: instance.byLoss('descendList', dtype),
       addSums: instance.named('addSums'),
       curvature: instance.byLoss('curvature', dtype),
       curvatureProduct: instance.byLoss('curvatureProduct', dtype),
@@ -84,6 +85,24 @@ class WasmKernels implements Kernels {
     out: number,
   ): void {
     this.#f.gradientList[loss](list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+  }
+
+  descendList(
+    loss: KernelLoss,
+    { list, steps, count }: { readonly list: number; readonly steps: number; readonly count: number },
+    columns: number,
+    blockColumns: number,
+    w: number,
+    at: number,
+    mean: number,
+    l2: number,
+    intercept: boolean,
+    scratch: number,
+    accumulators: number,
+    out: number,
+  ): void {
+    const descend = this.#f.descendList[loss];
+    descend(list, steps, count, columns, blockColumns, w, at, mean, l2, intercept ? 1 : 0, scratch, accumulators, out);
   }
 
   addSums(left: number, right: number, count: number): void {

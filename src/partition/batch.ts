@@ -48,6 +48,9 @@ export class BatchOrder {
   readonly #seed: number;
   #epoch = -1;
   #order: Permutation | undefined;
+  /** The last panel that was looked up: small batches share it. */
+  #position = -1;
+  #panel = -1;
 
   /** All panels of the set, or those of `range`; a range's first panel is added to the seed (mod 2⁵³). */
   constructor(layout: Layout, seed: number, range: PanelRange = { begin: 0, end: panelsOf(layout) }) {
@@ -93,12 +96,19 @@ export class BatchOrder {
   }
 
   #panelAt(order: Permutation, position: number): number {
-    return this.#first + (position < this.#full ? order.at(position) : position);
+    if (this.#position !== position) {
+      this.#position = position;
+      this.#panel = this.#first + (position < this.#full ? order.at(position) : position);
+    }
+    return this.#panel;
   }
 
   #orderOf(epoch: number): Permutation {
-    if (this.#order === undefined || this.#epoch !== epoch) this.#order = permutation(this.#seed, 'epoch', epoch, this.#full);
-    this.#epoch = epoch;
+    if (this.#order === undefined || this.#epoch !== epoch) {
+      this.#order = permutation(this.#seed, 'epoch', epoch, this.#full);
+      this.#epoch = epoch;
+      this.#position = -1;
+    }
     return this.#order;
   }
 }

@@ -1,6 +1,6 @@
 import { notOneOf } from '../data/names.ts';
 import { ParagradError } from '../errors.ts';
-import { DEFAULT_BATCH_ROWS, DEFAULT_BATCH_TOLERANCE, DEFAULT_COSINE_EPOCHS } from '../update/batch/mini-batch.ts';
+import { DEFAULT_BATCH_ROWS, DEFAULT_BATCH_TOLERANCE, DEFAULT_COSINE_EPOCHS } from '../update/batch/defaults.ts';
 import { SCHEDULES } from '../update/batch/schedule.ts';
 import { OF_BATCHES, TAKING_BATCHES } from '../update/index.ts';
 import type { TrainOptions } from './types.ts';

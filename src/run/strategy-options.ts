@@ -10,7 +10,7 @@ import { clientPartition, clientsOf } from '../strategies/clients.ts';
 import { LATE_RULES } from '../strategies/parameter-server/late.ts';
 import { takenOf } from '../strategies/parameter-server/order.ts';
 import { STRATEGIES } from '../strategies/registry.ts';
-import { DEFAULT_BATCH_ROWS } from '../update/batch/mini-batch.ts';
+import { DEFAULT_BATCH_ROWS } from '../update/batch/defaults.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Options of strategies: who takes which, what they may be, and what does not go together. */

@@ -5,7 +5,8 @@ import { type Batch, BatchOrder, type BatchPanels, emptyBatch, type PanelRange }
 import { columnOfBlock, panelRows } from '../partition/layout.ts';
 import type { Share } from '../partition/plan.ts';
 import { coverOf } from '../partition/tree.ts';
-import type { GradientSums, Vector } from '../update/pass.ts';
+import type { GradientSums, PlainSteps, Vector } from '../update/pass.ts';
+import { BatchDescent } from './batch-descent.ts';
 import { BatchDesk } from './batch-desk.ts';
 import { BatchDots } from './batch-dots.ts';
 import { SlotTree } from './slot-tree.ts';
@@ -30,6 +31,7 @@ export class BatchCells {
   readonly #tree: SlotTree;
   readonly #columns: { readonly begin: number; readonly count: number };
   readonly #desks: BatchDesk[] = [];
+  #descent: BatchDescent | undefined;
   /** Those with panels of the batch at hand, ascending. */
   readonly #busy: BatchDesk[] = [];
   /** The columns of the last roots, by vector: views on the memory where they stand. */
@@ -97,6 +99,27 @@ export class BatchCells {
     return answers;
   }
 
+  /** Takes plain steps at once; false where columns are split, or data stand in several memories: then nothing is changed. */
+  descend(steps: PlainSteps): boolean {
+    if (!this.isWhole || this.#workplaces.length > 1) return false;
+    const { layout } = this.#store.training;
+    const { batch, count } = steps;
+    this.#clear();
+    const desk = this.#begin(0, count * (Math.ceil(batch.size / panelRows(layout.dtype)) + 1));
+    this.#descent ??= new BatchDescent(this.#loss, layout, desk);
+    this.#descent.begin(count);
+    let chunks = 0;
+    for (let i = 0; i < count; i += 1) {
+      const before = desk.count;
+      desk.clearChunks();
+      this.#list({ ...batch, index: batch.index + i }, desk);
+      this.#descent.put(i, desk.count - before, steps);
+      chunks = Math.max(chunks, desk.chunks.length);
+    }
+    this.#descent.run(steps, chunks);
+    return true;
+  }
+
   /** From the root of the reduction. */
   answer(values: Float64Array, vectors: number): GradientSums[] {
     const { columns } = this.#store.training.layout;
@@ -106,8 +129,17 @@ export class BatchCells {
     });
   }
 
-  /** Lists the own panels of a batch, segment by segment. */
   #select(batch: Batch): void {
+    this.#clear();
+    this.#list(batch, undefined);
+  }
+
+  #clear(): void {
+    while (this.#busy.length > 0) this.#busy.pop();
+  }
+
+  /** Lists the own panels of a batch, segment by segment; on this desk behind what is there. */
+  #list(batch: Batch, begun: BatchDesk | undefined): void {
     const { training } = this.#store;
     const { layout } = training;
     const { count, numbers, begins, ends } = this.order.select(batch, this.#panels);
@@ -115,8 +147,7 @@ export class BatchCells {
     const perChunk = layout.chunkRows / P;
     const stride = panelStrideOf(training);
     const last = this.#share.chunkEnd * perChunk;
-    while (this.#busy.length > 0) this.#busy.pop();
-    let desk: BatchDesk | undefined;
+    let desk = begun;
     for (let i = firstAtLeast(numbers, count, this.#share.chunkBegin * perChunk); i < count && numbers[i] < last; ) {
       const chunk = Math.floor(numbers[i] / perChunk);
       const place = training.chunks[chunk];

@@ -1,4 +1,4 @@
-import { ACCUMULATOR_BYTES, LIST_WORDS } from '../kernels/kernels.ts';
+import { ACCUMULATOR_BYTES, LIST_SCRATCH_BYTES, LIST_WORDS } from '../kernels/kernels.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, type Dtype } from '../partition/layout.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -29,7 +29,7 @@ export class BatchDesk {
   count = 0;
   /** Chunks of them, ascending. */
   readonly chunks: number[] = [];
-  /** Four lines for the kernels. */
+  /** Scratch of the kernels. */
   readonly lines: number;
   /** +0 between calls: kernels leave them so. */
   readonly accumulators: number;
@@ -44,20 +44,25 @@ export class BatchDesk {
     this.workplace = workplace;
     this.#dtype = dtype;
     this.#columns = columns;
-    this.lines = workplace.scratch.at('batch rows', 4 * CACHE_LINE_BYTES);
+    this.lines = workplace.scratch.at('batch rows', LIST_SCRATCH_BYTES);
     this.accumulators = workplace.scratch.at('batch accumulators', columns * ACCUMULATOR_BYTES + CACHE_LINE_BYTES);
   }
 
   /** Begins a batch of at most so many panels. */
   clear(panels: number): void {
     this.count = 0;
-    // A length of 0 would give the array's memory back, to be had again at once.
-    while (this.chunks.length > 0) this.chunks.pop();
+    this.clearChunks();
     if (this.list.length >= panels * LIST_WORDS) return;
     const { scratch } = this.workplace;
     const length = (2 * panels + 16) * LIST_WORDS;
     this.listAddress = scratch.at('batch list', length * 4);
     this.list = new Uint32Array(scratch.memory.buffer, this.listAddress, length) as Uint32Array<never>;
+  }
+
+  /** Begins another batch behind those that are listed. */
+  clearChunks(): void {
+    // A length of 0 would give the array's memory back, to be had again at once.
+    while (this.chunks.length > 0) this.chunks.pop();
   }
 
   /** Puts own weights of vector k, from `begin` on, in place: their address. */
@@ -77,12 +82,12 @@ export class BatchDesk {
     return { address, values };
   }
 
-  /** Where the sums of the listed chunks go, for vector k, chunk after chunk. */
-  out(k: number): number {
+  /** Where the sums of the listed chunks go, or of so many, for vector k, chunk after chunk. */
+  out(k: number, chunks = this.chunks.length): number {
     const known = this.#outs[k];
-    if (known !== undefined && known.room >= this.chunks.length) return known.address;
+    if (known !== undefined && known.room >= chunks) return known.address;
     const { scratch } = this.workplace;
-    const room = 2 * this.chunks.length + 2;
+    const room = 2 * chunks + 2;
     const length = 2 + this.#columns;
     const address = scratch.at(`batch sums ${k}`, room * length * 8 + CACHE_LINE_BYTES);
     this.#outs[k] = { address, room, first: scratch.f64(address, length) };

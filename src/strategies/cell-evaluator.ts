@@ -5,7 +5,7 @@ import { assert } from '../errors.ts';
 import { ACCUMULATOR_BYTES, type Kernels, LANES, type Loss } from '../kernels/kernels.ts';
 import { bytesPerValue, CACHE_LINE_BYTES, columnOfBlock, type Layout, panelRows, panelsOfChunk } from '../partition/layout.ts';
 import type { Partition, Share } from '../partition/plan.ts';
-import type { Pass, Sums, SumsOf, Vector } from '../update/pass.ts';
+import type { Pass, PlainSteps, Sums, SumsOf, Vector } from '../update/pass.ts';
 import { BatchCells } from './batch-cells.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { DotExchange } from './dot-exchange.ts';
@@ -83,6 +83,12 @@ export class CellEvaluator implements Evaluator {
     if (!cells.isWhole) return undefined;
     this.#lastControl = control;
     return { kind: 'gradient', sums: cells.sums(pass.batch, pass.at) };
+  }
+
+  descendNow(steps: PlainSteps, control: ControlWord): boolean {
+    if (this.#options.world.size > 1 || !this.#batchCells().descend(steps)) return false;
+    this.#lastControl = control;
+    return true;
   }
 
   #batchCells(): BatchCells {

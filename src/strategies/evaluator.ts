@@ -1,5 +1,5 @@
 import type { ControlWord } from '../communicate/collective.ts';
-import type { Pass, Sums, SumsOf } from '../update/pass.ts';
+import type { Pass, PlainSteps, Sums, SumsOf } from '../update/pass.ts';
 
 /**
  * One bulk-synchronous reading of the data. The synchronous loop is written once against this; who hosts it differs:
@@ -13,5 +13,7 @@ export interface Evaluator {
    * The same at once, where nothing has to be waited for; undefined otherwise. A mini-batch of few rows takes less time than a promise.
    */
   evaluateNow?(pass: Pass, control: ControlWord): Sums | undefined;
+  /** Takes plain steps in one go where it can, which it says: no waiting, weights and mean are changed in place. */
+  descendNow?(steps: PlainSteps, control: ControlWord): boolean;
   readonly lastControl: ControlWord;
 }

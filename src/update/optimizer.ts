@@ -1,7 +1,7 @@
 import type { Layout } from '../partition/layout.ts';
 import type { Precondition } from './batch/precondition.ts';
 import type { Schedule } from './batch/schedule.ts';
-import type { Pass, Sums, Vector } from './pass.ts';
+import type { Pass, PlainSteps, Sums, Vector } from './pass.ts';
 
 /**
  * The contract of the optimizers: pure state machines. `next` asks a question of the data, `absorb` takes the answer. No
@@ -106,6 +106,13 @@ export interface Optimizer<State = unknown> {
   init(problem: Problem): State;
   next(state: State): Next;
   absorb(state: State, sums: Sums): State;
+  /**
+   * Where `next` asks for a batch: its step and those of the batches after it that begin before `maxPasses`, for a world of one, which
+   * may take them in one go; undefined where they are not plain. The same bits as `absorb`, batch by batch.
+   */
+  ahead?(state: State, maxPasses: number): PlainSteps | undefined;
+  /** They were taken. */
+  took?(state: State, steps: PlainSteps): State;
   progress(state: State): Progress;
   /** The weights to return when the run ends now, for `reason`. */
   outcome(state: State, reason: EndReason): Outcome;

@@ -46,6 +46,23 @@ export type Pass =
       readonly columns?: Uint32Array;
     };
 
+/**
+ * Plain steps of gradient descent, one for each of `count` batches from `batch` on: g = Σ / divisor + l2·w (the intercept has no
+ * penalty, and stays where none is fitted), w ← w − rate·g, and mean ← mean + (w − mean)·share where share is not 0.
+ */
+export interface PlainSteps {
+  /** The first of them. */
+  readonly batch: Batch;
+  readonly count: number;
+  /** Divisor, rate and share of each. */
+  readonly factors: Float64Array;
+  readonly l2: number;
+  readonly intercept: boolean;
+  /** Weights, then the intercept: changed in place. */
+  readonly coordinates: Float64Array;
+  readonly mean: Float64Array;
+}
+
 export interface GradientSums {
   /** Σ v·loss */
   readonly loss: number;

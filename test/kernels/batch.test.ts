@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ACCUMULATOR_BYTES, foldLanes, type KernelLoss, type Kernels, LANES, LIST, LIST_WORDS } from '../../src/kernels/kernels.ts';
+import {
+  ACCUMULATOR_BYTES,
+  foldLanes,
+  type KernelLoss,
+  type Kernels,
+  LANES,
+  LIST,
+  LIST_WORDS,
+  STEP_WORDS,
+} from '../../src/kernels/kernels.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
 import { wasmKernels } from '../../src/kernels/wasm.ts';
 import { type Dtype, groupOfPanel, panelRows } from '../../src/partition/layout.ts';
@@ -37,12 +46,9 @@ function entriesOf(bench: Bench, seed: number): Entry[] {
   return entries;
 }
 
-/** All that the kernel wrote: chunks × (2 + columns), and the accumulators. */
-function run(make: typeof wasmKernels, dtype: Dtype, loss: KernelLoss, shape: Shape): { out: number[]; accumulators: number[] } {
-  const bench = new Bench(make, dtype, shape);
-  const { arena, kernels, run: panels, rows, w, b, scratch, accumulators } = bench;
-  const entries = entriesOf(bench, shape.seed);
-  const P = panelRows(dtype);
+/** Puts entries where a kernel reads them: their address. */
+function listOf({ arena, run: panels, rows }: Bench, entries: readonly Entry[]): number {
+  const P = panelRows(arena.dtype);
   const list = arena.take(entries.length * LIST_WORDS * 4 + 4);
   const words = new Uint32Array(arena.memory.buffer, list, entries.length * LIST_WORDS);
   for (const [i, { at, panel, begin, end, chunk }] of entries.entries()) {
@@ -56,6 +62,15 @@ function run(make: typeof wasmKernels, dtype: Dtype, loss: KernelLoss, shape: Sh
     };
     for (const [name, word] of Object.entries(LIST)) words[i * LIST_WORDS + word] = values[name as keyof typeof LIST];
   }
+  return list;
+}
+
+/** All that the kernel wrote: chunks × (2 + columns), and the accumulators. */
+function run(make: typeof wasmKernels, dtype: Dtype, loss: KernelLoss, shape: Shape): { out: number[]; accumulators: number[] } {
+  const bench = new Bench(make, dtype, shape);
+  const { arena, kernels, run: panels, w, b, scratch, accumulators } = bench;
+  const entries = entriesOf(bench, shape.seed);
+  const list = listOf(bench, entries);
   const chunks = new Set(entries.map(({ chunk }) => chunk)).size;
   const length = chunks * (2 + panels.columns);
   const out = arena.put64(new Float64Array(length).fill(7));
@@ -106,6 +121,47 @@ describe.each(dtypes)('gradientList, %s', (dtype) => {
         }
       }),
       { numRuns: 80 },
+    );
+  });
+});
+
+/** Weights and mean after plain steps, a batch for every one to three entries, whose chunks may be any. */
+function descended(make: typeof wasmKernels, dtype: Dtype, loss: KernelLoss, shape: Shape): number[] {
+  const bench = new Bench(make, dtype, shape);
+  const { arena, kernels, run: panels, w, scratch, accumulators } = bench;
+  const random = numbers(shape.seed + 1);
+  let chunk = 0;
+  const entries = entriesOf(bench, shape.seed).map((entry, i, all) => {
+    if (i === 0 || all[i - 1]?.chunk !== entry.chunk) chunk += 1 + Math.floor(random() * 9);
+    return { ...entry, chunk };
+  });
+  const counts: number[] = [];
+  for (let left = entries.length; left > 0; left -= counts[counts.length - 1] ?? left)
+    counts.push(Math.min(left, 1 + Math.floor(random() * 9)));
+  const steps = arena.put64(new Float64Array(counts.length * STEP_WORDS));
+  for (const [i, count] of counts.entries()) {
+    arena.f64(steps, counts.length * STEP_WORDS).set([0, 1 + random() * 8, random() / 8, i % 3 === 0 ? 0 : 1 / i], i * STEP_WORDS);
+    new Uint32Array(arena.memory.buffer, steps + i * STEP_WORDS * 8, 1)[0] = count;
+  }
+  const length = panels.columns + 1;
+  const [at, mean] = [0, 1].map(() => arena.put64(Float64Array.from({ length }, () => random() - 0.5)));
+  const out = arena.put64(new Float64Array(9 * (1 + length)).fill(7));
+  arena.f64(accumulators, panels.columns * 2).fill(0);
+  const listed = { list: listOf(bench, entries), steps, count: counts.length };
+  const intercept = shape.seed % 2 === 0;
+  const { columns, blockColumns } = panels;
+  kernels.descendList(loss, listed, columns, blockColumns, w, at, mean, 0.125, intercept, scratch, accumulators, out);
+  return [...arena.f64(at, length), ...arena.f64(mean, length)];
+}
+
+describe.each(dtypes)('descendList, %s', (dtype) => {
+  test.each(losses)('%s: SIMD ≡ reference', (loss) => {
+    fc.assert(
+      fc.property(shapes, (shape) => {
+        fc.pre(entriesOf(new Bench(referenceKernels, dtype, shape), shape.seed).length > 0);
+        expect(descended(wasmKernels, dtype, loss, shape)).toEqual(descended(referenceKernels, dtype, loss, shape));
+      }),
+      { numRuns: 60 },
     );
   });
 });

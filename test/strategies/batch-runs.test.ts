@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { inline } from '../../src/engines/inline.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
-import { DEFAULT_BATCH_TOLERANCE } from '../../src/update/batch/mini-batch.ts';
+import { DEFAULT_BATCH_TOLERANCE } from '../../src/update/batch/defaults.ts';
 import { OF_BATCHES } from '../../src/update/index.ts';
 import type { OptimizerOptions } from '../../src/update/optimizer.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
@@ -92,6 +92,37 @@ test('exactly the epochs asked for; passes count batches by their share', async 
     const { progress, reason, outcome, nullLoss } = await inline.open(1).train(jobOf(store, { optimizer: 'sgd', optimizerOptions }), {});
     expect([reason, progress.iteration, progress.passes]).toEqual(['epochs done', 3, 7]);
     expect(outcome.objective).toBeLessThan(nullLoss);
+  }
+});
+
+test('plain steps taken in one go have the bits of steps one by one, wherever a limit ends them', async () => {
+  const shape = { chunkRows: 32, blockColumns: 2 } as const;
+  for (const [dtype, model] of [
+    ['f32', 'linear'],
+    ['f64', 'logistic'],
+  ] as const) {
+    const store = storeOf(randomData(6, 333, 7, model === 'logistic'), { dtype, ...shape });
+    for (const batchSize of [1, 5, 16, 50])
+      for (const [schedule, maxPasses] of [
+        ['auto', 6.3],
+        ['step', 1.41],
+        ['inverse-sqrt', 4],
+      ] as const) {
+        const optimizerOptions = options({
+          batchSize,
+          schedule,
+          warmup: schedule === 'step' ? 0.5 : 0,
+          precondition: 'none',
+          tolerance: 0,
+        });
+        const more = { model, optimizer: 'sgd', optimizerOptions, maxPasses, seed: 2 } as const;
+        const one = await inline.open(1).train(jobOf(store, more), {});
+        const job = jobOf(store, { ...more, kind: 'rows', workers: 3 });
+        const three = await inline.open(3).train(job, {});
+        expect(hex(one)).toBe(hex(three));
+        expect(one.steps.map(({ objective }) => objective)).toEqual(three.steps.map(({ objective }) => objective));
+        expect(one.costs?.ranks.map(({ steps }) => steps)).toEqual(three.costs?.ranks.slice(0, 1).map(({ steps }) => steps));
+      }
   }
 });
 

@@ -27,6 +27,8 @@ export interface UpdateRule {
   readonly decays: boolean;
   /** Steps are of the size of the rate, whatever the gradient's: rates have the unit of the weights. */
   readonly adaptive: boolean;
+  /** w ← w − rate·g and nothing else: without memory, so that many steps may be taken in one go. */
+  readonly plain: boolean;
 }
 
 export interface RuleOptions {
@@ -50,6 +52,7 @@ export function sgdRule({ momentum = 0, nesterov = false }: RuleOptions = {}): U
     name: 'sgd',
     decays: false,
     adaptive: false,
+    plain: momentum === 0,
     init: (count) => ({ steps: 0, arrays: momentum === 0 ? [] : [new Float64Array(count)] }),
     apply: (state, weights, gradient, rate) => {
       state.steps += 1;
@@ -82,6 +85,7 @@ function adamLike(name: string, decays: boolean): UpdateRule {
     name,
     decays,
     adaptive: true,
+    plain: false,
     init: (count) => ({ steps: 0, arrays: [new Float64Array(count), new Float64Array(count)] }),
     apply: (state, weights, gradient, rate, decay) => {
       state.steps += 1;
@@ -109,6 +113,7 @@ export function rmspropRule(): UpdateRule {
     name: 'rmsprop',
     decays: false,
     adaptive: true,
+    plain: false,
     init: (count) => ({ steps: 0, arrays: [new Float64Array(count)] }),
     apply: (state, weights, gradient, rate) => {
       state.steps += 1;
@@ -128,6 +133,7 @@ export function adagradRule(): UpdateRule {
     name: 'adagrad',
     decays: false,
     adaptive: true,
+    plain: false,
     init: (count) => ({ steps: 0, arrays: [new Float64Array(count)] }),
     apply: (state, weights, gradient, rate) => {
       state.steps += 1;
