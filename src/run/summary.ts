@@ -73,6 +73,7 @@ export function summaryOf(run: {
     validation,
     model: encoded.model,
     optimizer: outcome.optimizer,
+    ...batchesOf(outcome, options),
     l2: outcome.l2,
     dtype,
     seed: options.seed,
@@ -90,6 +91,12 @@ export function summaryOf(run: {
     ...(outcome.restarts === undefined ? {} : { restarts: outcome.restarts }),
     ...(outcome.costs === undefined ? {} : { costs: outcome.costs }),
   };
+}
+
+/** Strategies that judge no epoch read rows for batches alone; a synchronous run's epochs are its iterations. */
+function batchesOf({ progress, costs }: TrainingOutcome, { batchSize: rows }: ResolvedOptions): Pick<RunSummary, 'batches'> {
+  if (rows === undefined) return {};
+  return { batches: { rows, epochs: costs?.strategy === 'map-reduce' ? progress.iteration : progress.passes } };
 }
 
 /** What was left out of the rows, in words: nothing is dropped silently. */

@@ -271,6 +271,8 @@ export interface RunSummary {
   readonly validation: RegressionMetrics | ClassMetrics | SoftmaxMetrics | null;
   readonly model: 'linear' | 'logistic' | 'softmax';
   readonly optimizer: string;
+  /** Of mini-batches: rows of one, and epochs: those done, or of strategies that judge none, rows read / rows. */
+  readonly batches?: { readonly rows: number; readonly epochs: number };
   readonly l2: number;
   readonly dtype: Dtype;
   readonly seed: number;

@@ -71,8 +71,11 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     },
     onState,
   });
-  if (reason === 'aborted' || reason === 'time limit' || reason === 'max passes') checkpoint(state, watch);
-  const outcome = watch?.outcome ?? optimizer.outcome(state, reason);
+  const limited = reason === 'aborted' || reason === 'time limit' || reason === 'max passes';
+  if (limited) checkpoint(state, watch);
+  const closing = limited && watch === undefined ? optimizer.closing?.(state) : undefined;
+  const closed = closing === undefined ? undefined : await answered(evaluator, closing, CONTROL.go);
+  const outcome = watch?.outcome ?? optimizer.outcome(state, reason, closed);
   const { weights } = outcome.vector;
   const penalty = 0.5 * problem.l2 * dotWeights(problem.layout, weights, weights);
   const progress = optimizer.progress(state);

@@ -114,6 +114,8 @@ export interface Optimizer<State = unknown> {
   /** They were taken. */
   took?(state: State, steps: PlainSteps): State;
   progress(state: State): Progress;
-  /** The weights to return when the run ends now, for `reason`. */
-  outcome(state: State, reason: EndReason): Outcome;
+  /** A pass that judges weights which no true gradient has seen yet, where the run ends now, at a limit; undefined: there are none. */
+  closing?(state: State): Pass | undefined;
+  /** The weights to return when the run ends now, for `reason`. @param closing the answer to that pass; the state does not change. */
+  outcome(state: State, reason: EndReason, closing?: Sums): Outcome;
 }

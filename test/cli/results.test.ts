@@ -210,6 +210,16 @@ describe('errors', () => {
   });
 });
 
+it('says how large batches were, and how many epochs', () => {
+  const method = (rows: number, epochs: number): string => {
+    const summary = { ...SUMMARY, optimizer: 'sgd', batches: { rows, epochs } };
+    return /method {3}(.*), 2 threads/u.exec(trainResult(summary, PLAIN, 'paragrad'))?.[1] ?? '';
+  };
+  expect(method(64, 12)).toMatch(/, batches of 64 rows, 12 epochs$/u);
+  expect(method(1, 1)).toMatch(/, batches of 1 row, 1 epoch$/u);
+  expect(method(4096, 2.04)).toMatch(/, batches of 4,096 rows, 2 epochs$/u);
+});
+
 it('says who computed', () => {
   const host = (engine: 'inline' | 'threads' | 'processes', workers: number): string => {
     const summary = { ...SUMMARY, plan: { ...SUMMARY.plan, engine, workers } };

@@ -95,6 +95,20 @@ test('exactly the epochs asked for; passes count batches by their share', async 
   }
 });
 
+test('a run that a limit ends inside an epoch judges the weights it has got to', async () => {
+  const store = storeOf(randomData(2, 500, 5, true), { dtype: 'f32' });
+  for (const optimizer of ['sgd', 'svrg', 'adam']) {
+    const job = jobOf(store, { model: 'logistic', optimizer, optimizerOptions: options({ batchSize: 16, tolerance: 0 }), maxPasses: 1.5 });
+    const { outcome, nullLoss, reason, progress } = await inline.open(1).train(job, {});
+    expect([reason, progress.iteration]).toEqual(['max passes', 0]);
+    expect(progress.passes).toBeCloseTo(1.5, 1);
+    expect(outcome.objective).toBeLessThan(nullLoss - 0.01);
+    const judged = { tolerance: 0, learningRate: 'auto' } as const;
+    const again = jobOf(store, { model: 'logistic', optimizer: 'lbfgs', optimizerOptions: judged, initial: outcome.vector, maxPasses: 1 });
+    expect((await inline.open(1).train(again, {})).outcome.objective).toBe(outcome.objective);
+  }
+});
+
 test('plain steps taken in one go have the bits of steps one by one, wherever a limit ends them', async () => {
   const shape = { chunkRows: 32, blockColumns: 2 } as const;
   for (const [dtype, model] of [

@@ -181,6 +181,12 @@ function penaltySection({ l2Path, l2 }: RunSummary, style: Style): string[] {
   return section('Penalties', 'losses without penalty', table(columns, rows, style), style);
 }
 
+/** Rows of a mini-batch and epochs, and a comma. */
+function batchesText({ batches }: RunSummary): string {
+  if (batches === undefined) return '';
+  return `batches of ${plural(batches.rows, 'row')}, ${plural(Number(batches.epochs.toFixed(1)), 'epoch')}, `;
+}
+
 function runSection(summary: RunSummary, style: Style): string[] {
   const { plan, seconds: time } = summary;
   const host = plan.workers === 1 && plan.engine === 'inline' ? hostOf(plan) : `${hostOf(plan)}, split by ${plan.partition}`;
@@ -192,7 +198,7 @@ function runSection(summary: RunSummary, style: Style): string[] {
     ['ended', endedBecause(summary)],
     [
       'method',
-      `${optimizerName(summary.optimizer)}${strategy}, ${host}, ${summary.dtype}${style.dim(`  l2 ${short(summary.l2)}, seed ${summary.seed}`)}`,
+      `${optimizerName(summary.optimizer)}${strategy}, ${batchesText(summary)}${host}, ${summary.dtype}${style.dim(`  l2 ${short(summary.l2)}, seed ${summary.seed}`)}`,
     ],
     ['time', `${seconds(time.total)}${style.dim(`  ${parts}`)}`],
     ['weights', style.dim(`sha256 ${summary.weightsSha256.slice(0, 16)}…`)],

@@ -85,10 +85,22 @@ export class Epochs {
     return 0.5 * dot(problem.layout, gradient, applyInverse(problem, this.#keeper.metric(problem, metric), gradient));
   }
 
+  #pointsOf(state: MiniBatchState, sums: readonly GradientSums[]): Point[] {
+    return this.candidates(state).map((vector, i) => pointOf(state.problem, vector, sums[i]));
+  }
+
+  /** The weights of the smallest gap, where a run ends inside an epoch: true gradients at `candidates` are known, too. */
+  closed(state: MiniBatchState, sums: readonly GradientSums[]): Best | undefined {
+    const point = lowest(this.#pointsOf(state, sums));
+    if (point === undefined) return state.best;
+    const gap = this.#gap(state, point);
+    return state.best === undefined || gap < state.best.gap ? bestOf(point, gap) : state.best;
+  }
+
   /** The true gradients at an epoch's end: where the next begins, and whether it is the end. */
   end(state: MiniBatchState, sums: readonly GradientSums[]): MiniBatchState {
     const { problem, nullLoss } = state;
-    const points = this.candidates(state).map((vector, i) => pointOf(problem, vector, sums[i]));
+    const points = this.#pointsOf(state, sums);
     state.wholePasses += 1;
     state.iteration += 1;
     state.epoch += 1;
@@ -96,8 +108,7 @@ export class Epochs {
     state.averaged = 0;
     state.mean.fill(0);
     const [last, mean] = points;
-    const finite = points.filter(({ objective, gradient }) => Number.isFinite(objective) && isFiniteVector(gradient));
-    const point = finite.length === 2 && mean.objective < last.objective ? mean : finite[0];
+    const point = lowest(points);
     const from = state.point as Point;
     if (point === undefined || this.#hasRisen(state, from, point)) return this.#takeBack(state, from, point);
     const gap = this.#gap(state, point);
@@ -170,6 +181,12 @@ export class Epochs {
     else if (!problem.quadratic && !fresh && isPowerOfTwo(iteration + 1)) return this.build(state, point);
     return state;
   }
+}
+
+/** The point of the lower objective, the first where they are equal; undefined where nothing is finite. */
+function lowest(points: readonly Point[]): Point | undefined {
+  const finite = points.filter(({ objective, gradient }) => Number.isFinite(objective) && isFiniteVector(gradient));
+  return finite.length === 2 && finite[1].objective < finite[0].objective ? finite[1] : finite[0];
 }
 
 function short(value: number): string {

@@ -118,9 +118,16 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
     return { iteration, passes, objective: state.point?.objective ?? NaN, nullLoss, gap, gradientNorm };
   }
 
-  outcome(state: MiniBatchState, reason: EndReason): Outcome {
+  closing(state: MiniBatchState): Pass | undefined {
+    // Between epochs, and before the first, all weights have been judged.
+    if (state.index === 0 || state.best === undefined || this.#keeper.isLost(state.metric)) return undefined;
+    return { kind: 'gradient', at: this.#epochs.candidates(state) };
+  }
+
+  outcome(state: MiniBatchState, reason: EndReason, closing?: Sums): Outcome {
     const { problem, point, nullLoss } = state;
-    const best = state.best ?? { vector: problem.start, objective: point?.objective ?? NaN, gap: NaN };
+    const closed = closing?.kind === 'gradient' ? this.#epochs.closed(state, closing.sums) : state.best;
+    const best = closed ?? { vector: problem.start, objective: point?.objective ?? NaN, gap: NaN };
     const notes = notesOf(problem, state.metric, nullLoss, best.objective);
     const far = this.#options.epochs === undefined && reason !== 'converged' && best.gap > FAR * Math.max(0, nullLoss - best.objective);
     if (far)
