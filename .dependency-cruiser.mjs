@@ -39,7 +39,7 @@ const SHARED_FILES = {
     'batch/precondition',
     'batch/schedule',
   ],
-  communicate: ['collective', 'channel', 'failures', 'inbox'],
+  communicate: ['collective', 'backups', 'channel', 'failures', 'inbox'],
 };
 
 /** Modules of Node.js, and the only folders that may use them. Folders that are in no line are free of Node.js. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { type BackupRow, benchBackups } from './backups.ts';
 import { type BatchRow, type BatchSpeedup, benchBatches, benchBatchSpeedups } from './batches.ts';
 import { type CollectiveFigure, measureCollectives } from './collectives.ts';
 import { benchFiles, type FileRow } from './files.ts';
@@ -16,7 +17,7 @@ import { benchTraining, type TrainingRow } from './training.ts';
  * and on all threads, and time from arrays to a model, beside NumPy and scikit-learn where `npm run engine:python` installed
  * them. Prints tables and writes bench/results/latest.json. Quote ratios: absolute times are this machine's, today.
  *
- *   npm run bench [-- kernels,collectives,messages,passes,batches,training,files]
+ *   npm run bench [-- kernels,collectives,messages,passes,batches,training,backups,files]
  */
 interface Results {
   readonly machine: { readonly node: string; readonly cpu: string; readonly threads: number };
@@ -29,6 +30,7 @@ interface Results {
   batches?: readonly BatchRow[];
   batchSpeedups?: readonly BatchSpeedup[];
   training?: readonly TrainingRow[];
+  backups?: readonly BackupRow[];
   files?: readonly FileRow[];
 }
 
@@ -164,6 +166,20 @@ async function main(parts: readonly string[]): Promise<void> {
       ]),
     );
   }
+  if (parts.includes('backups')) {
+    results.backups = await benchBackups();
+    table(
+      'backups: 200,000 × 100 on 2 processes, by client and server; worker 1 takes three times as long',
+      ['slow', 'backup', 'ms per step', 'without / with', 'first'],
+      results.backups.map((row) => [
+        row.slow ? 'worker 1' : 'nobody',
+        String(row.backup),
+        number(row.stepMs),
+        number(row.ratio),
+        row.backup === 0 ? '' : `${row.won} of ${row.passes}`,
+      ]),
+    );
+  }
   if (parts.includes('files')) {
     results.files = await benchFiles(peers);
     table(
@@ -184,7 +200,7 @@ async function main(parts: readonly string[]): Promise<void> {
   console.log('\nwritten: bench/results/latest.json');
 }
 
-if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,messages,passes,batches,training,files').split(','));
+if (isMainThread) await main((process.argv[2] ?? 'kernels,collectives,messages,passes,batches,training,backups,files').split(','));
 else if (workerData !== null && 'gate' in workerData) {
   const { gate, threads } = workerData as { gate: SharedArrayBuffer; threads: number };
   const arrived = new Int32Array(gate);

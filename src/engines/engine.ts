@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly communicate?: Communicate | undefined;
   /** Client–server: how many ranks add; default 1. */
   readonly reducers?: number | undefined;
+  /** Client–server with one reducer: how many ranks compute what the slowest workers compute, too; default 0. */
+  readonly backup?: number | undefined;
   /** A delay and a rate that the connections between ranks are given, to study them. */
   readonly link?: Pick<LinkOptions, 'delayMs' | 'bytesPerSecond'> | undefined;
   /** How gradients are made smaller on their way; default: not. */

@@ -42,6 +42,7 @@ const KINDS: Readonly<Record<keyof TrainOptions, readonly Kind[]>> = {
   workers: ['number'],
   communicate: ['string'],
   reducers: ['number'],
+  backup: ['number'],
   maxRestarts: ['number'],
   workerTimeoutSeconds: ['number'],
   bind: ['string'],

@@ -22,7 +22,7 @@ export interface Plan {
 
 type PlanOptions = Pick<
   TrainOptions,
-  'engine' | 'workers' | 'partition' | 'strategy' | 'clients' | 'communicate' | 'reducers' | 'compress'
+  'engine' | 'workers' | 'partition' | 'strategy' | 'clients' | 'communicate' | 'reducers' | 'backup' | 'compress'
 >;
 
 /** Fills in what the user left to us: engine, split and number of workers, from the shape of the data and this machine. */
@@ -45,7 +45,8 @@ export function planOf(layout: Layout, options: PlanOptions): Plan {
   const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
   const { communicate = 'peer-to-peer', reducers = 1 } = options;
   // Strategies with messages of their own, and gradients that are made smaller, send what only the run can tell.
-  const isPlain = WITH_PROCESSES.includes(engine) && !takesBatches(options) && options.compress === undefined;
+  const isPlain =
+    WITH_PROCESSES.includes(engine) && !takesBatches(options) && options.compress === undefined && options.backup === undefined;
   return {
     engine,
     partition: strategyPartition(layout, options, count) ?? partitionOf(layout, kind, count),

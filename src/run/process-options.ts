@@ -14,6 +14,7 @@ const FAULT_PHASES = ['map', 'all-to-all', 'reduce-scatter', 'all-gather', 'shuf
 const OWN = [
   'communicate',
   'reducers',
+  'backup',
   'maxRestarts',
   'workerTimeoutSeconds',
   'linkDelay',
@@ -26,6 +27,7 @@ const OWN = [
 const FLAGS: Readonly<Record<(typeof OWN)[number], string>> = {
   communicate: '--communicate',
   reducers: '--reducers',
+  backup: '--backup',
   maxRestarts: '--max-restarts',
   workerTimeoutSeconds: '--worker-timeout',
   linkDelay: '--link-delay',
@@ -46,7 +48,10 @@ const RAY_FLAGS: Readonly<Record<(typeof OF_RAY)[number], string>> = {
 };
 
 type Given = MachineChoices &
-  Pick<TrainOptions, (typeof OWN)[number] | (typeof OF_RAY)[number] | 'engine' | 'workers' | 'strategy' | 'servers'>;
+  Pick<
+    TrainOptions,
+    (typeof OWN)[number] | (typeof OF_RAY)[number] | 'engine' | 'workers' | 'strategy' | 'servers' | 'partition' | 'batchSize' | 'explain'
+  >;
 
 /** Options without those that only processes have: for a run that goes on with another engine. */
 export function withoutProcesses(options: TrainOptions): TrainOptions {
@@ -59,6 +64,7 @@ function wrong(option: string, message: string): ParagradError {
 
 /** Threads have faults on purpose, too; whether a lost one is replaced is the strategy's business. */
 function enginesOf(name: (typeof OWN)[number]): readonly string[] {
+  if (name === 'backup') return ['processes'];
   return ['kill', 'pause', 'slow', 'maxRestarts'].includes(name) ? ['threads', ...WITH_PROCESSES] : WITH_PROCESSES;
 }
 
@@ -83,10 +89,28 @@ export function checkProcessOptions(options: Given): void {
   whole('--reducers', reducers, 1, 1024);
   if (reducers !== undefined && workers !== undefined && reducers > workers)
     throw wrong('--reducers', `--reducers ${reducers} must not be more than --workers ${workers}: reducers are workers`);
+  checkBackup(options);
   whole('--max-restarts', maxRestarts, 0, 1e6);
   if (workerTimeoutSeconds !== undefined && !(workerTimeoutSeconds > 0 && workerTimeoutSeconds <= 86_400))
     throw wrong('--worker-timeout', `--worker-timeout must be a time above 0 and of at most a day, not ${workerTimeoutSeconds}`);
   faultsOf(options);
+}
+
+/** A backup computes what a worker computes, for the one rank that adds. */
+function checkBackup({ backup, communicate, reducers = 1, workers, strategy, partition, batchSize, compress, explain }: Given): void {
+  if (backup === undefined) return;
+  whole('--backup', backup, 1, 1024);
+  const only = (what: string): ParagradError => wrong('--backup', `--backup is for ${what}`);
+  if (communicate !== 'client-server') throw only('--communicate client-server, where one worker takes whose part comes first: add that');
+  if (reducers > 1) throw only('one reducer, which alone decides whose part came first: leave out --reducers');
+  if (strategy !== undefined && strategy !== 'map-reduce') throw only(`--strategy map-reduce, not ${strategy}`);
+  if (partition === 'columns' || partition === 'grid')
+    throw only(`--partition rows: with ${partition} a worker is waited for within the pass, too`);
+  if (batchSize !== undefined) throw only('readings of all rows: leave out --batch-size, and optimizers that need it');
+  if (compress !== undefined) throw only('whole gradients: leave out --compress');
+  if (explain === true) throw only('runs without --explain, which shows what each worker sent');
+  if (workers !== undefined && backup >= workers)
+    throw wrong('--backup', `--backup ${backup} must be less than --workers ${workers}: worker 0 adds, and has no backup`);
 }
 
 function whole(option: string, value: number | undefined, least: number, most: number): void {
@@ -96,11 +120,12 @@ function whole(option: string, value: number | undefined, least: number, most: n
 
 /** What the options say to the engine. @param job of a cluster, see `RayOptions` */
 export function engineOptionsOf(options: ResolvedOptions, job: Pick<RayOptions, 'attach' | 'onJob'> = {}): EngineOptions {
-  const { communicate, reducers, maxRestarts, workerTimeoutSeconds, rayAddress, rayTokenFile, rayData, node } = options;
+  const { communicate, reducers, backup, maxRestarts, workerTimeoutSeconds, rayAddress, rayTokenFile, rayData, node } = options;
   return {
     ...(options.engine === 'ray' ? { ray: { address: rayAddress, tokenFile: rayTokenFile, data: rayData, node, ...job } } : {}),
     communicate,
     reducers,
+    backup,
     maxRestarts,
     silenceMs: workerTimeoutSeconds === undefined ? undefined : workerTimeoutSeconds * 1000,
     ...linkOptionsOf(options),
@@ -109,8 +134,14 @@ export function engineOptionsOf(options: ResolvedOptions, job: Pick<RayOptions, 
   };
 }
 
+/** Ranks beside the workers. @throws PARAGRAD_OPTION when there are too few workers, where that is decided by the data */
+export function backupsOf(options: ResolvedOptions, workers: number): number {
+  checkBackup({ ...options, workers });
+  return options.backup ?? 0;
+}
+
 /** @throws PARAGRAD_OPTION */
-function faultsOf({ kill = [], pause = [], slow = [], workers, strategy, servers = 1 }: Given): RankFault[] {
+function faultsOf({ kill = [], pause = [], slow = [], workers, strategy, servers = 1, backup = 0 }: Given): RankFault[] {
   const faults: RankFault[] = [
     ...kill.map(
       (text): RankFault => ({ kind: 'kill', ...placeOf('--kill', text, /^(\d+)@(\d+)(?::([a-z-]+))?$/u, '1@5 or 1@5:all-gather') }),
@@ -128,7 +159,7 @@ function faultsOf({ kill = [], pause = [], slow = [], workers, strategy, servers
     }),
   ];
   for (const { kind, rank } of faults)
-    if (workers !== undefined && rank >= workers + (strategy === 'parameter-server' ? servers : 0))
+    if (workers !== undefined && rank >= workers + (strategy === 'parameter-server' ? servers : 0) + backup)
       throw wrong(`--${kind}`, `--${kind}: there is no rank ${rank}: ${workers} workers have the ranks 0 to ${workers - 1}`);
   return faults;
 }

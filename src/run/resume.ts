@@ -20,6 +20,7 @@ export type ResumeOptions = Pick<
   | 'partition'
   | 'communicate'
   | 'reducers'
+  | 'backup'
   | 'maxRestarts'
   | 'workerTimeoutSeconds'
   | 'bind'

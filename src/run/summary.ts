@@ -88,6 +88,7 @@ export function summaryOf(run: {
     out: options.out ?? null,
     ...(outcome.path === undefined ? {} : { l2Path: outcome.path.values }),
     ...(outcome.firstStep === undefined ? {} : { firstStep: outcome.firstStep }),
+    ...(outcome.speculated === undefined ? {} : { speculated: outcome.speculated }),
     ...(outcome.restarts === undefined ? {} : { restarts: outcome.restarts }),
     ...(outcome.costs === undefined ? {} : { costs: outcome.costs }),
   };

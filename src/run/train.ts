@@ -25,7 +25,7 @@ import { FittedModel } from './model.ts';
 import { CONFIG, configText, loadModel, writeModel } from './model-folder.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
-import { engineOptionsOf } from './process-options.ts';
+import { backupsOf, engineOptionsOf } from './process-options.ts';
 import { type RowsOfWorkers, rowsOfWorkers } from './rows-of-workers.ts';
 import { NewFolder } from './run-folder.ts';
 import { strategyChoice } from './strategy-options.ts';
@@ -95,7 +95,7 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
       rows === undefined ? undefined : { folder: path.resolve(rows.dataset.folder), id: rows.dataset.manifest.id, factors: classWeights };
     const strategy = await strategyChoice(resolved, encoded.store.training.layout, plan.partition.workers);
     const job = { ...jobOf(encoded, resolved, plan), strategy, source: data, resume, initial: initial?.vector };
-    const session = await crew.open(plan.engine, ranksOf(job), {
+    const session = await crew.open(plan.engine, ranksOf(job) + backupsOf(resolved, plan.partition.workers), {
       ...engineOptionsOf(resolved, { attach: going?.job, onJob }),
       remove: rows?.temporary,
     });

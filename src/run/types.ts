@@ -1,3 +1,4 @@
+import type { Speculated } from '../communicate/backups.ts';
 import type { BadRows } from '../data/bad-rows.ts';
 import type { ClassWeights } from '../data/class-weights.ts';
 import type { TableSource } from '../data/table.ts';
@@ -88,6 +89,8 @@ export interface TrainOptions {
   readonly communicate?: Communicate;
   /** `communicate: 'client-server'` only: how many workers add. Default 1. */
   readonly reducers?: number;
+  /** `communicate: 'client-server'` only: so many processes more compute what the slowest workers compute, too; who is first wins. */
+  readonly backup?: number;
   /** Processes only: how often each worker is replaced when it is lost, before the run ends with an error. Default 3. */
   readonly maxRestarts?: number;
   /** Processes only: a worker that shows no sign of life for so long is replaced. Default 10. */
@@ -289,6 +292,8 @@ export interface RunSummary {
   /** With `l2: 'auto'`: what was tried, from large to small. */
   readonly l2Path?: readonly L2Value[];
   readonly firstStep?: FirstStep;
+  /** With `backup`: whose parts were computed twice, in how many sums, and in how many of them the backup was first. */
+  readonly speculated?: readonly Speculated[];
   /** Workers that were lost and replaced. */
   readonly restarts?: readonly Restart[];
   /** Who waited for whom, and where every rank's time went. */

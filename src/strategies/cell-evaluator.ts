@@ -32,6 +32,8 @@ export interface CellEvaluatorOptions {
   readonly seed?: number | undefined;
   /** Called between chunks: lets an engine in the user's own thread give way to the event loop. */
   readonly pause?: () => Promise<void> | undefined;
+  /** Whether the sum of the pass has come while it is computed: somebody else was faster. */
+  readonly isReduced?: (() => Promise<boolean>) | undefined;
   /** Sees this rank's own parts of every reduction before they are moved. */
   readonly onParts?: (pass: Pass, parts: readonly Part[]) => void;
 }
@@ -111,7 +113,7 @@ export class CellEvaluator implements Evaluator {
       const tree = this.#tree(set, this.#totals.length(set.layout));
       const { begin, end } = this.#chunks(set);
       this.#totals.compute(set, typeof pass.set === 'string' ? undefined : pass.set, begin, end, tree);
-      const values = await this.#reduce(pass, set, tree, { scalars: this.#totals.scalars, outputs: 1 }, control);
+      const values = await this.#reduce(pass, set, tree.finish(), { scalars: this.#totals.scalars, outputs: 1 }, control);
       return this.#totals.answer(values);
     }
     if (pass.kind === 'gram') {
@@ -126,9 +128,11 @@ export class CellEvaluator implements Evaluator {
     const kernel = loss === 'softmax' ? softmaxPassOf(pass, classes ?? 1) : passKernelOf(pass, loss);
     const set = this.#options.store[kernel.set];
     const tree = this.#tree(set, this.#ownScalars(kernel.scalars) + kernel.outputs * this.#ownColumns(set.layout));
-    if (this.#ownColumns(set.layout) === set.layout.columns && this.#share.blockBegin === 0) await this.#computeWhole(kernel, set, tree);
+    let isComplete = true;
+    if (this.#ownColumns(set.layout) === set.layout.columns && this.#share.blockBegin === 0)
+      isComplete = await this.#computeWhole(kernel, set, tree);
     else await this.#computeSplit(kernel, set, tree);
-    const values = await this.#reduce(pass, set, tree, kernel, control);
+    const values = await this.#reduce(pass, set, isComplete ? tree.finish() : [], kernel, control);
     return kernel.answer(values, set.layout.columns);
   }
 
@@ -201,13 +205,14 @@ export class CellEvaluator implements Evaluator {
     });
   }
 
-  /** All columns are here: fused kernels, one reading of x for all vectors. */
-  async #computeWhole<A>(kernel: PassKernel<A>, set: StoredSet, tree: ChunkTree): Promise<void> {
+  /** All columns are here: fused kernels, one reading of x for all vectors. False: the sum came before the end. */
+  async #computeWhole<A>(kernel: PassKernel<A>, set: StoredSet, tree: ChunkTree): Promise<boolean> {
     const { layout } = set;
     const prepared = this.#prepare(kernel, layout);
     const stride = layout.columns * CACHE_LINE_BYTES;
     const { begin, end } = this.#chunks(set);
     for (let chunk = begin; chunk < end; chunk += 1) {
+      if (this.#options.isReduced !== undefined && (await this.#options.isReduced())) return false;
       const place = set.chunks[chunk] as StoredSet['chunks'][number];
       const base = prepared[place.segment] as (typeof prepared)[number];
       this.#clear(kernel, base, place.segment, layout.columns);
@@ -232,6 +237,7 @@ export class CellEvaluator implements Evaluator {
       this.#collect(kernel, base, place.segment, layout.columns, tree);
       await this.#options.pause?.();
     }
+    return true;
   }
 
   /** Some columns are here: partial dots are exchanged among the ranks of this worker row, then each updates its own columns. */
@@ -288,7 +294,7 @@ export class CellEvaluator implements Evaluator {
   async #reduce(
     pass: Pass,
     set: StoredSet,
-    tree: ChunkTree,
+    nodes: ReturnType<ChunkTree['finish']>,
     shape: { scalars: number; outputs: number },
     control: ControlWord,
   ): Promise<Float64Array> {
@@ -297,7 +303,7 @@ export class CellEvaluator implements Evaluator {
     const width = own.end - own.begin;
     const scalars = this.#ownScalars(shape.scalars);
     const parts: Part[] = [];
-    for (const { node, values } of tree.finish()) {
+    for (const { node, values } of nodes) {
       if (width === columns && scalars === shape.scalars) {
         parts.push({ node, begin: 0, end: scalars + shape.outputs * columns, values });
         continue;

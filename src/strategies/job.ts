@@ -1,3 +1,4 @@
+import type { Speculated } from '../communicate/backups.ts';
 import type { Traffic } from '../communicate/collective.ts';
 import type { ClassWeights, DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
@@ -152,6 +153,8 @@ export interface TrainingOutcome {
   readonly costs?: RunCosts | undefined;
   /** Parameter server: what each server applied, in order, for a replay. */
   readonly orders?: readonly Int32Array[] | undefined;
+  /** Workers whose nodes were computed by a backup, too. */
+  readonly speculated?: readonly Speculated[] | undefined;
   /** Workers that were lost and replaced on the way, where an engine does that. */
   readonly restarts?: readonly Restart[] | undefined;
 }

@@ -5,7 +5,7 @@ import { createOptimizer } from '../update/index.ts';
 import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
 import type { Pass, PlainSteps, Sums, Vector } from '../update/pass.ts';
 import { dotWeights } from '../update/vectors.ts';
-import { CellEvaluator } from './cell-evaluator.ts';
+import { evaluatorOf } from './backup-evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
 import { explainFirstStep, PartsRecorder } from './explain.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome, ValidationWatch } from './job.ts';
@@ -25,7 +25,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const recorder = new PartsRecorder();
   const meter = new CostMeter(host.now);
   const world = new MeteredCollective(host.world, meter, host.onActivity);
-  const evaluator = new CellEvaluator({
+  const evaluator = evaluatorOf(host.backups, {
     store: job.store,
     partition: job.partition,
     rank: host.rank,

@@ -1,5 +1,7 @@
+import type { Backups } from '../communicate/backups.ts';
 import type { Channel } from '../communicate/channel.ts';
 import type { Collective, ControlWord } from '../communicate/collective.ts';
+import type { DataStore } from '../data/store.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Activity } from '../monitor/costs.ts';
 import type { StrategyName } from './choice.ts';
@@ -36,6 +38,8 @@ export interface RankHost {
   readonly keep?: (checkpoint: Checkpoint) => void;
   /** Memory that all ranks share, zero at first; undefined where they cannot. */
   readonly sharedWeights?: SharedArrayBuffer | undefined;
+  /** Ranks behind the workers are backups; `load`: the cells of a worker, for a backup. */
+  readonly backups?: { readonly known: Backups; readonly load: (rank: number) => Promise<DataStore> } | undefined;
   readonly pause?: () => Promise<void> | undefined;
 }
 

@@ -81,6 +81,7 @@ const RESUME_OPTIONS = [
   'maxPasses',
   'communicate',
   'reducers',
+  'backup',
   'maxRestarts',
   'linkDelay',
   'linkRate',

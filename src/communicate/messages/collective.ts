@@ -1,9 +1,11 @@
 import { assert } from '../../errors.ts';
+import type { Backups } from '../backups.ts';
 import type { Channel } from '../channel.ts';
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../collective.ts';
 import { isSurvivable } from '../failures.ts';
+import { backedOf } from './backed.ts';
 import { directOf } from './direct.ts';
-import { Links } from './links.ts';
+import { KIND, Links } from './links.ts';
 import type { ReduceCall, ReducePhase } from './reduction.ts';
 import { ringOf } from './ring.ts';
 import { servedOf } from './served.ts';
@@ -19,6 +21,8 @@ export interface MessageOptions {
   readonly algorithm?: Algorithm;
   /** Client–server: ranks 0 … reducers − 1 add, each a segment; default 1. */
   readonly reducers?: number;
+  /** Client–server with one reducer: ranks from `backups.workers` on compute the nodes of others. The same numbers on all ranks. */
+  readonly backups?: Backups | undefined;
   /** Told when a phase of an all-reduce begins, and `idle` at its end, also when it failed: for traces. */
   readonly onPhase?: (phase: ReducePhase, step: number) => void;
 }
@@ -54,7 +58,14 @@ class MessageCollective implements Collective {
     this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS, isNeighbour);
     this.#others = (isStar ? starOperations : peerOperations)(rank, this.size, this.#links);
     const group = { rank, size: this.size, links: this.#links, enter: onPhase };
-    const run = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
+    const { backups } = options;
+    if (backups !== undefined) {
+      assert(isStar && reducers === 1, 'backups need client-server with one reducer');
+      this.#links.dropsLate = true;
+      if (rank !== 0) backups.isReduced = () => this.#links.arrives(0, this.#started, KIND.sums);
+    }
+    const plain = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
+    const run = backups === undefined ? plain : backedOf(group, backups);
     this.#allReduce = async (call) => {
       try {
         return await run(call);

@@ -4,7 +4,7 @@ import { brokenChannel, outOfStep, peerLost, timedOut } from '../failures.ts';
 import { errorBody, readError } from './body.ts';
 
 /** What a body is. */
-export const KIND = { parts: 1, sums: 2, gather: 3, broadcast: 4, barrier: 5, refusal: 6, failure: 7, ring: 8 } as const;
+export const KIND = { parts: 1, sums: 2, gather: 3, broadcast: 4, barrier: 5, refusal: 6, failure: 7, ring: 8, backup: 9 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 const KIND_NAMES = [
   'nothing',
@@ -16,6 +16,7 @@ const KIND_NAMES = [
   'allReduce, refused',
   'failure',
   'allReduce, ring',
+  'allReduce, of a backup',
 ];
 
 const FAREWELL_MS = 1000;
@@ -23,6 +24,9 @@ const FAREWELL_MS = 1000;
 const LONGEST_MS = 2 ** 31 - 1;
 /** Bodies of parts from this size on are kept for the next operation: new memory costs more than adding. */
 const KEPT_BYTES = 64 * 1024;
+
+/** What somebody else may have been faster with. */
+const LATE: ReadonlySet<number> = new Set([KIND.parts, KIND.backup, KIND.refusal]);
 
 /** What one peer sent: a body, or why it refuses to go on with this operation. */
 export type Answer = { readonly body: Uint8Array } | { readonly refusal: ParagradError };
@@ -34,12 +38,17 @@ export type Answer = { readonly body: Uint8Array } | { readonly refusal: Paragra
 export class Links {
   readonly peers: readonly number[];
   readonly #channels: readonly (Channel | undefined)[];
-  readonly #generation: number;
-  readonly #timeoutMs: number;
+  readonly generation: number;
+  readonly timeoutMs: number;
   /** Next sequence number from each peer. */
   readonly #expected: number[];
   /** Memory for the next large parts from each peer. */
   readonly #spare: (ArrayBuffer | undefined)[];
+  /** The next message of a peer, where it was waited for before it was due; and the same, once it is here. */
+  readonly #ahead: (Promise<Message> | undefined)[];
+  readonly #arrived: (Message | undefined)[];
+  /** Nodes of operations that are over are dropped: somebody else was first. */
+  dropsLate = false;
   #sums: { readonly step: number; readonly of: (peer: number) => Uint8Array } | undefined;
   bytesSent = 0;
   messagesSent = 0;
@@ -54,10 +63,12 @@ export class Links {
     isNeighbour: (peer: number) => boolean = () => true,
   ) {
     this.#channels = channels;
-    this.#generation = generation;
-    this.#timeoutMs = timeoutMs;
+    this.generation = generation;
+    this.timeoutMs = timeoutMs;
     this.#expected = channels.map(() => 0);
     this.#spare = channels.map(() => undefined);
+    this.#ahead = channels.map(() => undefined);
+    this.#arrived = channels.map(() => undefined);
     for (const [peer, channel] of channels.entries()) channel?.placeBodies?.((header, bytes) => this.#place(peer, header, bytes));
     this.peers = channels.map((_, peer) => peer).filter((peer) => peer !== rank && isNeighbour(peer));
   }
@@ -78,7 +89,7 @@ export class Links {
   }
 
   #place(peer: number, { kind, generation, step }: MessageHeader, bytes: number): Uint8Array | undefined {
-    if (generation !== this.#generation) return undefined;
+    if (generation !== this.generation) return undefined;
     if (kind === KIND.sums) return this.#sums?.step === step ? this.#sums.of(peer) : undefined;
     if (kind !== KIND.parts || bytes < KEPT_BYTES) return undefined;
     const spare = this.#spare[peer];
@@ -90,7 +101,7 @@ export class Links {
   async send(peer: number, kind: Kind, step: number, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
     this.bytesSent += bytes;
     this.messagesSent += 1;
-    await (this.#channels[peer] as Channel).send({ kind, generation: this.#generation, step }, pieces);
+    await (this.#channels[peer] as Channel).send({ kind, generation: this.generation, step }, pieces);
   }
 
   /** Sends the same to all. */
@@ -106,7 +117,7 @@ export class Links {
    * PARAGRAD_CHANNEL, or the failure that a peer reports.
    */
   async receive(peers: readonly number[], kind: Kind, step: number, deadlines = 1): Promise<Map<number, Answer>> {
-    const timeoutMs = Math.min(deadlines * this.#timeoutMs, LONGEST_MS);
+    const timeoutMs = Math.min(deadlines * this.timeoutMs, LONGEST_MS);
     const begin = performance.now();
     const late: number[] = [];
     const answers = new Map<number, Answer>();
@@ -127,24 +138,104 @@ export class Links {
     return answers;
   }
 
-  async #receive(peer: number, kind: Kind, step: number, timeoutMs: number): Promise<Answer | undefined> {
-    let message: Message;
-    try {
-      message = await (this.#channels[peer] as Channel).receive(timeoutMs);
-    } catch (error) {
-      if (!(error instanceof ParagradError)) throw error;
-      if (error.code === 'PARAGRAD_TIMEOUT') return undefined;
-      throw error.code === 'PARAGRAD_PEER_LOST' ? peerLost([peer], step) : error;
+  /** Waits for the next message of a peer, and leaves it. */
+  #peek(peer: number): Promise<Message> {
+    let ahead = this.#ahead[peer];
+    if (ahead === undefined) {
+      ahead = (this.#channels[peer] as Channel).receive(LONGEST_MS);
+      this.#ahead[peer] = ahead;
+      ahead.then(
+        (message) => {
+          this.#arrived[peer] = message;
+        },
+        () => undefined,
+      );
     }
+    return ahead;
+  }
+
+  /** Whether this is the next message of a peer, and is here, after a turn of the event loop. */
+  async arrives(peer: number, step: number, kind: Kind): Promise<boolean> {
+    this.#peek(peer).catch(() => undefined);
+    await new Promise(setImmediate);
+    const message = this.#arrived[peer];
+    return message !== undefined && message.step === step && message.kind === kind;
+  }
+
+  /** The first message of any of `peers`, those that `isWanted` before others; undefined: none came within the deadline. */
+  async first(
+    step: number,
+    peers: readonly number[],
+    isWanted: (peer: number) => boolean,
+  ): Promise<(Message & { readonly peer: number }) | undefined> {
+    const begin = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), Math.min(this.timeoutMs, LONGEST_MS));
+    });
+    try {
+      const ordered = [...peers.filter(isWanted), ...peers.filter((peer) => !isWanted(peer))];
+      const peer = await Promise.race([
+        late,
+        ...ordered.map((each) =>
+          this.#peek(each).then(
+            () => each,
+            (error: unknown) => Promise.reject(lostOr(error, each, step)),
+          ),
+        ),
+      ]);
+      if (peer === undefined) return undefined;
+      const message = await this.#next(peer, LONGEST_MS);
+      this.#check(peer, message);
+      return { ...message, peer };
+    } finally {
+      clearTimeout(timer);
+      this.waitMs += performance.now() - begin;
+    }
+  }
+
+  /** The next message of a peer. */
+  async #next(peer: number, timeoutMs: number): Promise<Message> {
+    const ahead = this.#ahead[peer];
+    if (ahead === undefined) return (this.#channels[peer] as Channel).receive(timeoutMs);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(timedOut([peer], 0, timeoutMs)), timeoutMs);
+    });
+    try {
+      const message = await Promise.race([ahead, late]);
+      this.#ahead[peer] = undefined;
+      this.#arrived[peer] = undefined;
+      return message;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @throws PARAGRAD_CHANNEL; the failure that a peer reports */
+  #check(peer: number, message: Message): void {
     const expected = this.#expected[peer] as number;
     if (message.sequence !== expected) throw brokenChannel(peer, `message ${message.sequence} came where ${expected} was due`);
     this.#expected[peer] = expected + 1;
     if (message.kind === KIND.failure) throw readError(message.body);
+  }
+
+  async #receive(peer: number, kind: Kind, step: number, timeoutMs: number): Promise<Answer | undefined> {
+    let message: Message;
+    do {
+      try {
+        message = await this.#next(peer, timeoutMs);
+      } catch (error) {
+        if (error instanceof ParagradError && error.code === 'PARAGRAD_TIMEOUT') return undefined;
+        throw lostOr(error, peer, step);
+      }
+      this.#check(peer, message);
+    } while (this.dropsLate && message.step < step && LATE.has(message.kind));
     const refusable = kind === KIND.parts || kind === KIND.sums || kind === KIND.ring;
     const isRefusal = refusable && message.kind === KIND.refusal;
-    if (message.generation !== this.#generation || message.step !== step || (message.kind !== kind && !isRefusal)) {
+    if (message.generation !== this.generation || message.step !== step || (message.kind !== kind && !isRefusal)) {
       const say = (k: number): string => KIND_NAMES[k] ?? `kind ${k}`;
-      const own = { generation: this.#generation, step, operation: say(kind) };
+      const own = { generation: this.generation, step, operation: say(kind) };
       throw outOfStep(peer, { generation: message.generation, step: message.step, operation: say(message.kind) }, own);
     }
     return isRefusal ? { refusal: readError(message.body) } : { body: message.body };
@@ -169,6 +260,11 @@ export class Links {
   async close(): Promise<void> {
     await Promise.all(this.#channels.map(async (channel) => channel?.close()));
   }
+}
+
+/** The loss of a peer, with its rank. */
+function lostOr(error: unknown, peer: number, step: number): unknown {
+  return error instanceof ParagradError && error.code === 'PARAGRAD_PEER_LOST' ? peerLost([peer], step) : error;
 }
 
 /** A peer's body. @throws its refusal */

@@ -46,12 +46,17 @@ export function sendParts(links: Links, peer: number, step: number, parts: Recei
 /** The parts of all ranks, by rank, that came as answers or are the own ones. @throws a refusal; PARAGRAD_TREE, PARAGRAD_CHANNEL */
 export function receivedParts({ size, links }: Group, answers: Map<number, Answer>, own: ReceivedParts): ReceivedParts[] {
   const bodies = new Map(links.peers.map((peer) => [peer, bodyOf(answers, peer)]));
-  const received = Array.from({ length: size }, (_, rank) => {
+  return receivedFrom(size, (rank) => {
     const body = bodies.get(rank);
     const read = body === undefined ? own : readParts(body);
     if (read === undefined) throw brokenChannel(rank, 'parts of an all-reduce are malformed');
     return read;
   });
+}
+
+/** The parts of ranks 0 … size − 1, which must be of one vector. @throws PARAGRAD_TREE */
+export function receivedFrom(size: number, of: (rank: number) => ReceivedParts): ReceivedParts[] {
+  const received = Array.from({ length: size }, (_, rank) => of(rank));
   checkShapes(received.map(({ geometry }) => geometry));
   return received;
 }

@@ -344,8 +344,8 @@ export class ProcessSession implements Session {
   }
 
   get #exchange(): Exchange {
-    const { communicate = 'peer-to-peer', reducers = 1, timeoutMs = TIMEOUT_MS, link, compress } = this.#options;
-    return { algorithm: ALGORITHMS[communicate], reducers, link, compress, timeoutMs, meetMs: START_MS };
+    const { communicate = 'peer-to-peer', reducers = 1, backup = 0, timeoutMs = TIMEOUT_MS, link, compress } = this.#options;
+    return { algorithm: ALGORITHMS[communicate], reducers, backup, link, compress, timeoutMs, meetMs: START_MS };
   }
 
   /** Ends a generation on those that are left, and takes over the newest state. @throws an error that is no loss */

@@ -38,6 +38,8 @@ export type JobOrder = Omit<TrainingJob, 'store' | 'source'>;
 export interface Exchange {
   readonly algorithm: Algorithm;
   readonly reducers: number;
+  /** Ranks behind the workers that are backups. */
+  readonly backup: number;
   readonly link: EngineOptions['link'];
   readonly compress: EngineOptions['compress'];
   /** Deadline of a wait for another rank. */

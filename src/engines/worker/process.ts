@@ -1,3 +1,4 @@
+import { Backups } from '../../communicate/backups.ts';
 import type { Channel } from '../../communicate/channel.ts';
 import { CONTROL, type Collective } from '../../communicate/collective.ts';
 import { compressedCollective } from '../../communicate/compressed.ts';
@@ -75,7 +76,7 @@ class WorkerProcess {
   readonly #port: MeshPort;
   readonly #tracker: Tracker;
   readonly #cells: CellSource | undefined;
-  #data: { readonly order: string; readonly store: DataStore } | undefined;
+  #data: { readonly order: LoadOrder; readonly key: string; readonly store: DataStore } | undefined;
   #running: Running | undefined;
   #aborted = false;
   #take: (() => Checkpoint) | undefined;
@@ -111,9 +112,9 @@ class WorkerProcess {
   async #load(order: LoadOrder): Promise<void> {
     const key = JSON.stringify(order);
     try {
-      if (this.#data?.order !== key) {
+      if (this.#data?.key !== key) {
         this.#data = undefined;
-        this.#data = { order: key, store: await this.#read(order) };
+        this.#data = { order, key, store: await this.#read(order) };
       }
       this.report({ kind: 'loaded' });
       this.#tracker.enter('idle');
@@ -122,12 +123,13 @@ class WorkerProcess {
     }
   }
 
-  async #read({ data, partition }: LoadOrder): Promise<DataStore> {
-    this.#tracker.enter('loading');
-    const share = partition.shares[this.#rank];
+  /** @param rank whose cells */
+  async #read({ data, partition }: LoadOrder, rank = this.#rank, onChunk = () => this.#tracker.enter('loading')): Promise<DataStore> {
+    onChunk();
+    const share = partition.shares[rank];
     const nothing = { training: NO_PART, validation: NO_PART };
     const own = ({ layouts }: CellFacts): typeof nothing => (share === undefined ? nothing : partsOf(layouts, partition, share));
-    const options = { factors: data.factors, onChunk: () => this.#tracker.enter('loading') };
+    const options = { factors: data.factors, onChunk };
     const dataset = await this.#open(data);
     if (dataset === undefined) return fetchParts(this.#cells as CellSource, data.id, own, options);
     return loadParts(dataset, own(dataset.manifest), options);
@@ -184,8 +186,8 @@ class WorkerProcess {
   async #run(order: RunOrder, stop: AbortSignal): Promise<TrainingOutcome> {
     const { job, generation, exchange } = order;
     const { workers, grid } = job.partition;
-    const store = this.#data?.store;
-    assert(store !== undefined, 'a job came before its data');
+    assert(this.#data !== undefined, 'a job came before its data');
+    const { store, order: loaded } = this.#data;
     const tracker = this.#tracker;
     const rank = this.#rank;
     const open: Channel[] = [];
@@ -203,7 +205,12 @@ class WorkerProcess {
       stop.throwIfAborted();
       return link === undefined ? channels : channels.map((channel) => channel && link.wrap(channel));
     };
-    const collective = async (group: string, ranks: readonly number[], onPhase?: (phase: Phase) => void): Promise<Collective> => {
+    const collective = async (
+      group: string,
+      ranks: readonly number[],
+      onPhase?: (phase: Phase) => void,
+      known?: Backups,
+    ): Promise<Collective> => {
       const reducers = Math.min(exchange.reducers, ranks.length);
       const channels = await meet(group, ranks, exchange.algorithm === 'client-server' ? reducers : ranks.length);
       return createMessageCollective(ranks.indexOf(rank), channels, {
@@ -211,13 +218,15 @@ class WorkerProcess {
         timeoutMs: exchange.timeoutMs,
         algorithm: exchange.algorithm,
         reducers,
+        backups: known,
         ...(onPhase === undefined ? {} : { onPhase }),
       });
     };
+    const backups = exchange.backup === 0 ? undefined : new Backups(workers, exchange.backup);
     const everyone = Array.from({ length: order.size }, (_, each) => each);
     const firstOfRow = rank - (rank % grid.columns);
     const rowRanks = rank < workers ? everyone.slice(firstOfRow, firstOfRow + grid.columns) : [rank];
-    const whole = await collective('world', everyone, (phase) => tracker.enter(phase === 'idle' ? 'map' : phase));
+    const whole = await collective('world', everyone, (phase) => tracker.enter(phase === 'idle' ? 'map' : phase), backups);
     const world = exchange.compress === undefined ? whole : compressedCollective(whole, exchange.compress);
     const row = await collective(rank < workers ? `row ${firstOfRow}` : `rank ${rank}`, rowRanks);
     const batcher = new StepBatcher((steps) => this.report({ kind: 'steps', steps }));
@@ -225,7 +234,7 @@ class WorkerProcess {
     const collect = collector();
     let meshes = 0;
     try {
-      return await strategyOf(job).run(
+      const outcome = await strategyOf(job).run(
         { ...job, store },
         {
           rank,
@@ -247,6 +256,9 @@ class WorkerProcess {
             this.#take = take;
             tracker.count += 1;
           },
+          ...(backups === undefined
+            ? {}
+            : { backups: { known: backups, load: (worker: number) => this.#read(loaded, worker, () => undefined) } }),
           openChannels: () => {
             meshes += 1;
             return meet(`channels ${meshes}`, everyone);
@@ -258,6 +270,7 @@ class WorkerProcess {
           },
         },
       );
+      return backups === undefined ? outcome : { ...outcome, speculated: backups.speculated };
     } finally {
       batcher.flush();
       await row.close();
