@@ -14,7 +14,7 @@ const messageOf = (options: TrainOptions): string => {
 describe('options of optimizers', () => {
   test('belong to some of them', () => {
     expect(messageOf({ optimizer: 'lbfgs', learningRate: 0.1 })).toMatch(
-      /belongs to --optimizer gradient-descent, momentum, nesterov: lbfgs/,
+      /belongs to --optimizer gradient-descent, momentum, nesterov, sgd, .*: lbfgs/,
     );
     expect(messageOf({ optimizer: 'nesterov', momentum: 0.5 })).toMatch(/--momentum belongs to --optimizer momentum/);
     expect(messageOf({ optimizer: 'newton-cg', lineSearch: 'backtracking' })).toMatch(
