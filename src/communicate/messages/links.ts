@@ -46,7 +46,8 @@ export class Links {
   readonly #spare: (ArrayBuffer | undefined)[];
   /** The next message of a peer, where it was waited for before it was due; and the same, once it is here. */
   readonly #ahead: (Promise<Message> | undefined)[];
-  readonly #arrived: (Message | undefined)[];
+  readonly #arrived: ({ readonly message?: Message } | undefined)[];
+  #wake: (() => void) | undefined;
   /** Nodes of operations that are over are dropped: somebody else was first. */
   dropsLate = false;
   #sums: { readonly step: number; readonly of: (peer: number) => Uint8Array } | undefined;
@@ -138,60 +139,63 @@ export class Links {
     return answers;
   }
 
-  /** Waits for the next message of a peer, and leaves it. */
-  #peek(peer: number): Promise<Message> {
-    let ahead = this.#ahead[peer];
-    if (ahead === undefined) {
-      ahead = (this.#channels[peer] as Channel).receive(LONGEST_MS);
-      this.#ahead[peer] = ahead;
-      ahead.then(
-        (message) => {
-          this.#arrived[peer] = message;
-        },
-        () => undefined,
-      );
-    }
-    return ahead;
+  /** Begins to wait for the next message of a peer, and leaves it where it is. */
+  #peek(peer: number): void {
+    if (this.#ahead[peer] !== undefined) return;
+    const ahead = (this.#channels[peer] as Channel).receive(LONGEST_MS);
+    this.#ahead[peer] = ahead;
+    const isHere = (what: { message?: Message }): void => {
+      this.#arrived[peer] = what;
+      this.#wake?.();
+    };
+    ahead.then(
+      (message) => isHere({ message }),
+      () => isHere({}),
+    );
   }
 
   /** Whether this is the next message of a peer, and is here, after a turn of the event loop. */
   async arrives(peer: number, step: number, kind: Kind): Promise<boolean> {
-    this.#peek(peer).catch(() => undefined);
+    this.#peek(peer);
     await new Promise(setImmediate);
-    const message = this.#arrived[peer];
+    const message = this.#arrived[peer]?.message;
     return message !== undefined && message.step === step && message.kind === kind;
   }
 
-  /** The first message of any of `peers`, those that `isWanted` before others; undefined: none came within the deadline. */
+  /**
+   * The first message of any of `peers`, those that `isWanted` before others; undefined: none came within the deadline.
+   *
+   * @throws PARAGRAD_PEER_LOST, PARAGRAD_CHANNEL; the failure that a peer reports
+   */
   async first(
     step: number,
     peers: readonly number[],
     isWanted: (peer: number) => boolean,
   ): Promise<(Message & { readonly peer: number }) | undefined> {
     const begin = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), Math.min(this.timeoutMs, LONGEST_MS));
+    const ordered = [...peers.filter(isWanted), ...peers.filter((peer) => !isWanted(peer))];
+    for (const peer of ordered) this.#peek(peer);
+    const isHere = (peer: number): boolean => this.#arrived[peer] !== undefined;
+    if (!ordered.some(isHere)) await this.#anything();
+    const peer = ordered.find(isHere);
+    this.waitMs += performance.now() - begin;
+    if (peer === undefined) return undefined;
+    const message = await this.#next(peer, LONGEST_MS).catch((error: unknown) => {
+      throw lostOr(error, peer, step);
     });
-    try {
-      const ordered = [...peers.filter(isWanted), ...peers.filter((peer) => !isWanted(peer))];
-      const peer = await Promise.race([
-        late,
-        ...ordered.map((each) =>
-          this.#peek(each).then(
-            () => each,
-            (error: unknown) => Promise.reject(lostOr(error, each, step)),
-          ),
-        ),
-      ]);
-      if (peer === undefined) return undefined;
-      const message = await this.#next(peer, LONGEST_MS);
-      this.#check(peer, message);
-      return { ...message, peer };
-    } finally {
-      clearTimeout(timer);
-      this.waitMs += performance.now() - begin;
-    }
+    this.#check(peer, message);
+    return { ...message, peer };
+  }
+
+  /** Until a message that was waited for is here, or the deadline. One promise for all: a peer may be silent for a whole run. */
+  async #anything(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, Math.min(this.timeoutMs, LONGEST_MS));
+    });
+    this.#wake = undefined;
+    clearTimeout(timer);
   }
 
   /** The next message of a peer. */
