@@ -318,9 +318,10 @@ export function collectiveConformance(name: string, start: () => Promise<Host>):
     });
 
     test.each([1, 2, 3, 5])('%d ranks: bytes and messages by formula', async (size) => {
-      for (const length of [512, 513, 4001, ...(host.smallBytesOf === undefined ? [] : [16_384, 16_385])]) {
+      const smallBytes = host.smallBytesOf?.(size) ?? 4096;
+      for (const length of new Set([512, 513, 4001, smallBytes / 8, smallBytes / 8 + 1])) {
         const c = evenCase(size, length, 16);
-        const isSmall = length * 8 <= (host.smallBytesOf?.(size) ?? 4096);
+        const isSmall = length * 8 <= smallBytes;
         const reports = await host.run(reduceCalls(c).map((call) => [call, call]));
         for (const [rank, outcomes] of reports.entries()) {
           const [warm, done] = outcomes as [Outcome, Outcome];

@@ -43,6 +43,7 @@ export async function sharedHost(): Promise<Host> {
 
   return {
     name: 'shared memory',
+    smallBytesOf: (size) => (size === 2 ? 16_384 : 4096),
     messagesOf: (size, isSmall) => (size === 1 ? 0 : isSmall ? 1 : 2),
     bytesOf: (size, isSmall, { parts, segment }) => (size === 1 ? 0 : isSmall ? parts : parts + segment),
     async run(calls, options = {}) {

@@ -18,6 +18,9 @@ const CONTROL_WORD = 4;
 /** allReduce: 1 when the slab holds all values, 0 when they come in later turns, -1 when the parts are refused. */
 const HOLDS = 5;
 
+/** Two threads add vectors of up to so many bytes by themselves: 2,000 sums take less time than a second wait. */
+const SMALL_BYTES_OF_TWO = 16 * 1024;
+
 const OPERATIONS = ['allReduce', 'allGather', 'broadcast', 'barrier'] as const;
 type Operation = (typeof OPERATIONS)[number];
 
@@ -270,7 +273,7 @@ class SharedCollective implements Collective {
     place(placement, begin, end, this.#slabs, parity);
     const width = into.BYTES_PER_ELEMENT;
     const length = end - begin;
-    if (length * width <= SMALL_BYTES) {
+    if (length * width <= (this.size === 2 ? SMALL_BYTES_OF_TWO : SMALL_BYTES)) {
       this.#reducer.reduce(placement.schedule, placement.sources, begin, end, into, 0);
       return;
     }
