@@ -12,6 +12,7 @@ import { predictedChart } from '../../src/run/report/charts/predicted.ts';
 import { rocChart } from '../../src/run/report/charts/roc.ts';
 import { linearScale, logScale } from '../../src/run/report/charts/scale.ts';
 import { timeChart } from '../../src/run/report/charts/time.ts';
+import { MOST_RANKS, workersChart } from '../../src/run/report/charts/workers.ts';
 import { bytes, html, number, percent, plural, seconds, shorten } from '../../src/run/report/text.ts';
 import { wellFormed } from './markup.ts';
 
@@ -63,6 +64,28 @@ describe('charts of any values', () => {
 
   it('time', () => {
     holds(fc.array(fc.record({ name, seconds: fc.double({ min: 0, max: 1e5, noNaN: true }) }), { minLength: 1, maxLength: 4 }), timeChart);
+  });
+
+  it('time of the workers: a bar for each, up to a limit, none below zero', () => {
+    const ms = fc.double({ min: -10, max: 1e6, noNaN: true });
+    const role = fc.constantFrom('worker', 'server');
+    const rank = fc.record({
+      rank: count,
+      role,
+      computeMs: ms,
+      waitMs: ms,
+      communicateMs: ms,
+      bytesSent: count,
+      messagesSent: count,
+      steps: count,
+      rows: count,
+    });
+    holds(fc.array(rank, { minLength: 1, maxLength: 40 }), (ranks) => {
+      const chart = workersChart(ranks as Parameters<typeof workersChart>[0]);
+      expect(chart.match(/<title>[^<]* computing:/g)?.length).toBe(Math.min(ranks.length, MOST_RANKS));
+      expect(chart).not.toContain('width="-');
+      return chart;
+    });
   });
 
   it('plan: every worker that owns something is there', () => {

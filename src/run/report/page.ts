@@ -1,5 +1,6 @@
 import type { SoftmaxMetrics } from '../../models/class-metrics.ts';
 import type { ClassMetrics, RegressionMetrics } from '../../models/metrics.ts';
+import type { RunCosts } from '../../monitor/costs.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { hostOf } from '../host.ts';
 import type { RunSummary } from '../types.ts';
@@ -13,6 +14,7 @@ import { planChart } from './charts/plan.ts';
 import { predictedChart } from './charts/predicted.ts';
 import { rocChart } from './charts/roc.ts';
 import { timeChart } from './charts/time.ts';
+import { MOST_RANKS, workersChart } from './charts/workers.ts';
 import { STYLE } from './style.ts';
 import { bytes, html, number, percent, plural, seconds, shorten } from './text.ts';
 
@@ -242,7 +244,7 @@ function coefficients({ coefficients: all, intercept, schema, model }: RunSummar
   return section('What matters', [figure('Largest coefficients', caption, `<div class="wide">${coefficientsChart(shown)}</div>`)]);
 }
 
-function work({ plan }: RunSummary): string {
+function work({ plan, costs }: RunSummary): string {
   const host = hostOf(plan).replace(/^o/u, 'O');
   const caption = `${host}, split by ${plan.partition}. Lines are the ends of ${plural(plan.chunks, 'chunk')} and ${plural(plan.blocks, 'block')}: sums are taken in their order, so the split changes no bit.`;
   const most = Math.max(...plan.shares.map((share) => share.bytes));
@@ -259,7 +261,16 @@ function work({ plan }: RunSummary): string {
   return section('Who did what', [
     figure('Shares of the training matrix', caption, planChart(plan)),
     figure('Plan', 'A function of the shape of the data and the options.', table(rows)),
+    ...(costs === undefined || costs.ranks.length < 2
+      ? []
+      : [figure('Time of the workers', timeCaption(costs), workersChart(costs.ranks))]),
   ]);
+}
+
+function timeCaption({ utilisation, ranks }: RunCosts): string {
+  const rest = ranks.length - MOST_RANKS;
+  const others = rest > 0 ? ` The first ${MOST_RANKS} are shown.` : '';
+  return `Workers computed ${number(100 * utilisation, 2)} % of the time; the rest they waited for others, or sent and received.${others}`;
 }
 
 function table(rows: readonly (readonly string[])[], kind: '' | 'figures' = ''): string {
