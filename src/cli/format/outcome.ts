@@ -32,7 +32,8 @@ export function modelName(model: 'linear' | 'logistic' | 'softmax'): string {
 
 /** Why the run ended, in a sentence. */
 export function endedBecause(summary: Pick<RunSummary, 'reason' | 'passes' | 'gap' | 'nullLoss' | 'loss' | 'dtype'>): string {
-  const passes = plural(summary.passes, 'pass', 'passes');
+  // Mini-batches count their share of a pass.
+  const passes = plural(Math.round(summary.passes * 10) / 10, 'pass', 'passes');
   const left = partLeft(summary.gap, summary.nullLoss, summary.loss);
   const gap = Number.isNaN(left) ? '' : left < 1e-3 ? ` (gap ${gapText(left)})` : ` (about ${percent(left)} of the gain was still to come)`;
   switch (summary.reason) {

@@ -16,7 +16,7 @@ import { rocChart } from './charts/roc.ts';
 import { timeChart } from './charts/time.ts';
 import { MOST_RANKS, workersChart } from './charts/workers.ts';
 import { STYLE } from './style.ts';
-import { bytes, html, number, percent, plural, seconds, shorten } from './text.ts';
+import { bytes, html, number, percent, plural, seconds, shorten, tenths } from './text.ts';
 
 /** What a report is made from: all of it lies in a run folder. */
 export interface ReportData {
@@ -100,7 +100,7 @@ function measuresOf(validation: RegressionMetrics | ClassMetrics | SoftmaxMetric
 function measures({ validation, passes, seconds: time, plan }: RunSummary): string {
   const all = [
     ...measuresOf(validation),
-    ['passes', number(passes, 15)],
+    ['passes', number(tenths(passes), 15)],
     ['time', seconds(time.total)],
     ['encoded columns', number(plan.columns, 15)],
   ];
@@ -141,7 +141,7 @@ function learning(data: ReportData): string {
   const left = gap === null || !(nullLoss > loss) ? '–' : number(gap / (nullLoss - loss + gap), 2);
   const run = table([
     ['optimizer', optimizer],
-    ['ended', `${reason}, after ${plural(passes, 'pass', 'passes')}`],
+    ['ended', `${reason}, after ${plural(tenths(passes), 'pass', 'passes')}`],
     ['gain still to come', left],
     ['l2', number(l2)],
     ['dtype, seed', `${dtype}, ${seed}`],

@@ -42,6 +42,11 @@ export function bytes(value: number): string {
   return `${number(scaled, unit === 0 ? 3 : 2)} ${units[unit]}`;
 }
 
+/** Mini-batches count their share of a pass; more than tenths of one say nothing. */
+export function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
 /** `1 row`, `2 rows` */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${number(count, 15)} ${count === 1 ? one : many}`;
