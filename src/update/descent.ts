@@ -5,7 +5,6 @@ import { nullLossOf, type Point, pointOf, progressOf, startingPoints } from './o
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { GramSums, Pass, Sums, Vector } from './pass.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, notesOf, requireFinite } from './stop.ts';
-import { dot } from './vectors.ts';
 
 /** Where M is not in full, the last iterations, this many, must not have lowered the objective by more than the gap may be. */
 const MEMORY = 5;
@@ -162,9 +161,8 @@ export class Descent<Own> implements Optimizer<DescentState<Own>> {
     return { problem, point, own, gap, gained, solve: (g) => applyInverse(problem, metric, g) };
   }
 
-  #gap(state: DescentState<Own>, point: Point): number {
-    const { problem } = state;
-    return 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, this.#keeper.metric(problem, state.metric), point.gradient));
+  #gap({ problem, metric }: DescentState<Own>, point: Point): number {
+    return this.#keeper.gap(problem, metric, point.gradient);
   }
 
   #moved(state: DescentState<Own>, point: Point): DescentState<Own> {

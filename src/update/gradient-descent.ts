@@ -1,13 +1,13 @@
 import { assert } from '../errors.ts';
 import { diverged, isRunaway } from './divergence.ts';
-import { applyInverse, METRIC_RULES, type MetricRules } from './metric.ts';
+import { METRIC_RULES, type MetricRules } from './metric.ts';
 import { MetricKeeper, type MetricState, NO_METRIC } from './metric-keeper.ts';
 import { nullLossOf, type Point, pointOf, progressOf, startingPoints } from './objective.ts';
 import type { EndReason, Next, Optimizer, OptimizerOptions, Outcome, Problem, Progress } from './optimizer.ts';
 import type { Sums, Vector } from './pass.ts';
 import { beginRate, halvedRate, type Rate, ratePass, refinedRate, sampledRate } from './rate.ts';
 import { type Best, bestOf, isConverged, isExhausted, isPowerOfTwo, LEAST_PROGRESS, NOISE, notesOf, requireFinite, STALE } from './stop.ts';
-import { axpy, dot } from './vectors.ts';
+import { axpy } from './vectors.ts';
 
 /** Passes without progress that mean: no more precision is to be had (at this rate). */
 const MAX_IDLE = 50;
@@ -113,9 +113,8 @@ export class GradientDescent implements Optimizer<GradientDescentState> {
     return this.#judge({ ...state, metric, rate, gap, best: bestOf(point, gap) });
   }
 
-  #gap(state: GradientDescentState, point: Point): number {
-    const { problem } = state;
-    return 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, this.#keeper.metric(problem, state.metric), point.gradient));
+  #gap({ problem, metric }: GradientDescentState, point: Point): number {
+    return this.#keeper.gap(problem, metric, point.gradient);
   }
 
   /** The point after a step; with an automatic rate a step that rises is taken back. */

@@ -126,9 +126,8 @@ export class Lbfgs implements Optimizer<LbfgsState> {
     return this.#judge({ ...state, gap, best: bestOf(point, gap) });
   }
 
-  #gap(state: LbfgsState, point: Point): number {
-    const { problem } = state;
-    return 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, this.#keeper.metric(problem, state.metric), point.gradient));
+  #gap({ problem, metric }: LbfgsState, point: Point): number {
+    return this.#keeper.gap(problem, metric, point.gradient);
   }
 
   /** The stop rule at an accepted point; then a new M where one is due, or a new direction. */

@@ -1,8 +1,9 @@
 import { assert } from '../errors.ts';
-import { chosenColumns, diagonalMetric, METRIC_RULES, type Metric, type MetricRules, metricFrom } from './metric.ts';
+import { applyInverse, chosenColumns, diagonalMetric, METRIC_RULES, type Metric, type MetricRules, metricFrom } from './metric.ts';
 import type { Problem } from './optimizer.ts';
 import type { PanelSample, Pass, Sums, Vector } from './pass.ts';
 import { isEven, sampleAt, tiltOf } from './sampling.ts';
+import { dot } from './vectors.ts';
 
 /** What M was built from: enough to build it again with the same bits. Never changed once made. */
 export interface MetricRecord {
@@ -103,6 +104,11 @@ export class MetricKeeper {
     const metric = diagonalMetric(problem);
     this.#metrics.set(state.record, metric);
     return metric;
+  }
+
+  /** ½·gᵀM⁻¹g: how far above the optimum a point with this gradient is estimated to be (docs/numerics.md §6). */
+  gap(problem: Problem, state: MetricState, gradient: Vector): number {
+    return 0.5 * dot(problem.layout, gradient, applyInverse(problem, this.metric(problem, state), gradient));
   }
 
   /** Columns of M in full; undefined: all. */

@@ -5,7 +5,7 @@ import { type Point, pointOf } from '../objective.ts';
 import type { OptimizerOptions } from '../optimizer.ts';
 import type { GradientSums, Vector } from '../pass.ts';
 import { type Best, bestOf, isConverged, isPowerOfTwo, LEAST_PROGRESS } from '../stop.ts';
-import { dot, isFiniteVector, norm } from '../vectors.ts';
+import { isFiniteVector, norm } from '../vectors.ts';
 import type { Preconditioners } from './preconditioners.ts';
 import { coordinatesOf, type MiniBatchMethod, type MiniBatchState, vectorOf } from './state.ts';
 import type { BatchSteps } from './steps.ts';
@@ -82,7 +82,7 @@ export class Epochs {
   }
 
   #gap({ problem, metric }: MiniBatchState, { gradient }: Point): number {
-    return 0.5 * dot(problem.layout, gradient, applyInverse(problem, this.#keeper.metric(problem, metric), gradient));
+    return this.#keeper.gap(problem, metric, gradient);
   }
 
   #pointsOf(state: MiniBatchState, sums: readonly GradientSums[]): Point[] {
