@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,7 +7,8 @@ import { train } from '../src/run/train.ts';
 import type { RunSummary, TrainOptions } from '../src/run/types.ts';
 
 /**
- * Time to 1 % of the optimum for every strategy, with and without a slow worker, beside scikit-learn's SGD on the same arrays:
+ * Time to 1 % of the optimum for every strategy, with and without a slow worker, beside scikit-learn's SGD and Vowpal Wabbit on the same arrays
+ * (`.engines/python/bin/pip install vowpalwabbit==9.11.9`):
  *
  *   node scripts/run-ts.mjs bench/strategies.ts [rows] [columns]
  *
@@ -75,16 +76,23 @@ function reached({ costs, nullLoss }: RunSummary, optimum: number): { seconds: n
 
 const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
-/** scikit-learn on the same arrays; undefined where it is not installed. */
-function peer({ x, y }: Arrays, classes: boolean, optimum: number, nullLoss: number): { seconds: number; passes: number } | undefined {
+/** A peer's program on the same arrays; undefined where what it needs is not installed. */
+function peer(
+  program: 'sgd.py' | 'vw.py',
+  { x, y }: Arrays,
+  classes: boolean,
+  optimum: number,
+  nullLoss: number,
+): { seconds: number; passes: number } | undefined {
   const python = path.resolve('.engines/python/bin/python');
-  if (!existsSync(python)) return undefined;
+  const needs = program === 'vw.py' ? 'vowpalwabbit' : 'sklearn';
+  if (!existsSync(python) || spawnSync(python, ['-c', `import ${needs}`]).status !== 0) return undefined;
   const folder = mkdtempSync(path.join(tmpdir(), 'paragrad-bench-'));
   try {
     writeFileSync(path.join(folder, 'x'), new Uint8Array(x.buffer));
     writeFileSync(path.join(folder, 'y'), new Uint8Array(y.buffer));
     const args = [
-      'bench/peers/sgd.py',
+      `bench/peers/${program}`,
       folder,
       String(ROWS),
       String(COLUMNS),
@@ -123,9 +131,12 @@ for (const classes of [false, true]) {
       `${name.padEnd(42)}  ${fast.seconds.toFixed(3).padStart(7)}  ${fast.passes.toFixed(2).padStart(6)}  ${fast.utilisation.toFixed(2).padStart(11)}  ${slowed.seconds.toFixed(3).padStart(20)}  ${slowed.utilisation.toFixed(2).padStart(11)}`,
     );
   }
-  const other = peer(data, classes, best.loss, best.nullLoss);
-  if (other !== undefined)
-    console.log(
-      `${(classes ? 'scikit-learn SGDClassifier' : 'scikit-learn SGDRegressor').padEnd(42)}  ${other.seconds.toFixed(3).padStart(7)}  ${other.passes.toFixed(2).padStart(6)}`,
-    );
+  for (const [program, name] of [
+    ['sgd.py', classes ? 'scikit-learn SGDClassifier' : 'scikit-learn SGDRegressor'],
+    ['vw.py', 'Vowpal Wabbit'],
+  ] as const) {
+    const other = peer(program, data, classes, best.loss, best.nullLoss);
+    if (other !== undefined)
+      console.log(`${name.padEnd(42)}  ${other.seconds.toFixed(3).padStart(7)}  ${other.passes.toFixed(2).padStart(6)}`);
+  }
 }
