@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { failureOf } from './failures.ts';
 import { failureObject, failureText } from './format/error.ts';
 import { json } from './format/json.ts';
-import { createProgram } from './program.ts';
+import { createProgram } from './program/program.ts';
 import { type Terminal, textWidth } from './terminal.ts';
 
 /**
