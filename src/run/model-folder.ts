@@ -10,7 +10,6 @@ import type { Diagnostics } from './diagnostics.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { NewFolder } from './run-folder.ts';
-import { orderBytes, orderFile } from './strategy-options.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /** Files of a run and model folder. */
@@ -125,4 +124,14 @@ function parseRecord(text: string, file: string): ModelRecord {
   if (!name || !encoder || !target || !layout || !columnMeans || !summary)
     throw new ParagradError('PARAGRAD_MODEL_FILE', `${file} lacks a part of the model: it was damaged`, { place: { file } });
   return { name, encoder, target, rowColumns, layout, columnMeans, summary };
+}
+
+/** Name of the file in a run folder that has a server's order: words of 32 bits, little-endian. */
+export function orderFile(server: number): string {
+  return `order-${server}.i32`;
+}
+
+/** The bytes of a file of an order. */
+function orderBytes(words: Int32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { notOneOf } from '../data/names.ts';
 import { WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
@@ -8,9 +6,9 @@ import type { Partition } from '../partition/plan.ts';
 import type { StrategyChoice, StrategyName } from '../strategies/choice.ts';
 import { clientPartition, clientsOf } from '../strategies/clients.ts';
 import { LATE_RULES } from '../strategies/parameter-server/late.ts';
-import { takenOf } from '../strategies/parameter-server/order.ts';
 import { STRATEGIES } from '../strategies/registry.ts';
 import { DEFAULT_BATCH_ROWS } from '../update/batch/defaults.ts';
+import { type ReplayedOption, readOrders } from './orders.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Options of strategies: who takes which, what they may be, and what does not go together. */
@@ -39,7 +37,7 @@ const TAKES: Readonly<Record<StrategyName, readonly Own[]>> = {
 
 type Given = Pick<
   TrainOptions,
-  Own | 'strategy' | 'engine' | 'partition' | 'model' | 'l2' | 'optimizer' | 'earlyStopping' | 'explain' | 'workers' | 'batchSize'
+  Own | ReplayedOption | 'strategy' | 'engine' | 'partition' | 'model' | 'earlyStopping' | 'explain' | 'workers'
 >;
 
 /** Most steps between two averages that are chosen for the user. */
@@ -148,36 +146,8 @@ export async function strategyChoice(options: Given, layout: Layout, workers: nu
     serverMomentum: options.serverMomentum ?? 0,
     topology: options.topology ?? 'ring',
     partner: options.partner ?? 'rotating',
-    replay: options.replay === undefined ? undefined : await readOrders(options.replay, servers, workers),
+    replay: options.replay === undefined ? undefined : await readOrders(options.replay, options, servers, workers),
   };
-}
-
-/** Name of the file in a run folder that has a server's order: words of 32 bits, little-endian. */
-export function orderFile(server: number): string {
-  return `order-${server}.i32`;
-}
-
-async function readOrders(run: string, servers: number, workers: number): Promise<Int32Array[]> {
-  return Promise.all(
-    Array.from({ length: servers }, async (_, server) => {
-      const file = path.join(run, orderFile(server));
-      const bytes = await readFile(file).catch((cause: unknown) => {
-        throw new ParagradError(
-          'PARAGRAD_REPLAY',
-          `${run} has no ${orderFile(server)}: name the folder of a run with --strategy parameter-server and ${servers === 1 ? 'one server' : `${servers} servers`}, in which no server was lost`,
-          { place: { option: '--replay', file }, cause },
-        );
-      });
-      const words = new Int32Array(new Uint8Array(bytes).buffer, 0, Math.floor(bytes.length / 4));
-      takenOf(words, workers);
-      return words;
-    }),
-  );
-}
-
-/** The bytes of a file of an order. */
-export function orderBytes(words: Int32Array): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
 function wrong(option: string, message: string): ParagradError {

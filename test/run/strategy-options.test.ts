@@ -77,6 +77,18 @@ describe('train', () => {
     expect(again.summary.weightsSha256).toBe(summary.weightsSha256);
   });
 
+  test('a replay with other options than those of the run is refused', async () => {
+    const out = path.join(folder, 'batches');
+    const options = { ...base, strategy: 'parameter-server' } as const;
+    await train(source, { ...options, batchSize: 16, out });
+    await expect(train(source, { ...options, batchSize: 8, replay: out })).rejects.toMatchObject({
+      code: 'PARAGRAD_REPLAY',
+      message: expect.stringContaining('--batch-size was 16'),
+      place: { option: '--batch-size' },
+    });
+    await expect(train(source, { ...options, batchSize: 16, late: 'damp', replay: out })).rejects.toThrow('--late was not given');
+  });
+
   test('a replay of a folder without an order, or with more workers, is refused', async () => {
     const out = path.join(folder, 'gossiped');
     await train(source, { ...base, strategy: 'gossip', out });

@@ -1,3 +1,4 @@
+import { ParagradError } from '../../errors.ts';
 import type { Taken } from './order.ts';
 import type { Push } from './push.ts';
 import type { ParameterServer, Reply } from './server.ts';
@@ -33,9 +34,14 @@ export class Replay {
     this.#server.leave(worker);
   }
 
-  /** Goes on in the record as far as what came allows. */
+  /**
+   * Goes on in the record as far as what came allows.
+   *
+   * @throws PARAGRAD_REPLAY when it cannot go on, whatever may still come: the record is of another run, or a rank was lost
+   */
   settle(): Reply[] {
     const replies: Reply[] = [];
+    if (this.#server.ended) return this.#endAll();
     for (;;) {
       replies.push(...this.#giveGrants());
       const group = this.#group();
@@ -47,13 +53,25 @@ export class Replay {
       const refused = group[0].refused;
       // An update ends the version: all that were granted of it come first.
       const owing = !refused && (this.#grants.get(this.#server.version)?.length ?? 0) > 0;
-      if (pushes.length < group.length || owing) return replies;
+      if (pushes.length < group.length || owing) {
+        // Every worker waits for this server's word, so that none can say anything more.
+        if (replies.length === 0 && this.#server.allWait((worker) => this.#pushes.has(worker))) throw otherRun();
+        return replies;
+      }
       for (const { worker } of pushes) this.#pushes.delete(worker);
       this.#server.takeTogether(pushes, refused);
       this.#next += group.length;
+      if (this.#server.ended && this.#next < this.#order.length) throw otherRun();
     }
     this.#server.end();
-    return [...replies, ...this.#server.settle()];
+    return [...replies, ...this.#endAll()];
+  }
+
+  /** Ends every worker that asked what comes next: those whose gradients wait for their turn asked with them. */
+  #endAll(): Reply[] {
+    for (const push of this.#pushes.values()) this.#server.push(push);
+    this.#pushes.clear();
+    return this.#server.settle();
   }
 
   #giveGrants(): Reply[] {
@@ -76,4 +94,12 @@ export class Replay {
     if (this.#server.clocked) while (this.#order[end]?.sequence === first.sequence) end += 1;
     return this.#order.slice(this.#next, end);
   }
+}
+
+function otherRun(): ParagradError {
+  return new ParagradError(
+    'PARAGRAD_REPLAY',
+    'the recorded order does not go with this run: give the data and options of then, and replay without losses',
+    { place: { option: '--replay' } },
+  );
 }

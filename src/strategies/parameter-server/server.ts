@@ -131,6 +131,12 @@ export class ParameterServer {
     return count;
   }
 
+  /** Every worker that is there asked what comes next and has no answer yet, or did so as far as the caller knows. */
+  allWait(known: (worker: number) => boolean): boolean {
+    for (const [worker, { active, waiting }] of this.#members) if (active && !waiting && !known(worker)) return false;
+    return true;
+  }
+
   /** A worker comes, for the first time or again: what it had pushed before its end counts, what it had not is computed anew. */
   join(worker: number): void {
     const known = this.#members.get(worker);

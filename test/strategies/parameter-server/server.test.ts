@@ -125,6 +125,20 @@ describe('replay', () => {
     );
   });
 
+  test('of an order that does not go with the run ends with an error', () => {
+    fc.assert(
+      fc.property(choices, choices, workers, (recorded, other, count) => {
+        const replay = simulate({ workers: count, choices: recorded }).server.order.words() as Int32Array;
+        // This run ends before its record does.
+        expect(() => simulate({ workers: count, choices: other, replay, maxRows: 20 * ROWS })).toThrow('does not go with this run');
+        // A gradient of the record, of weights that are never there: nobody can go on.
+        const broken = replay.slice();
+        broken[5] = 1e6;
+        expect(() => simulate({ workers: count, choices: other, replay: broken })).toThrow('does not go with this run');
+      }),
+    );
+  });
+
   test('an order of more workers is refused', () => {
     const { server } = simulate({ workers: 3, choices: [1, 5, 3] });
     expect(() => takenOf(server.order.words() as Int32Array, 2)).toThrow('use as many as then');
