@@ -3,13 +3,14 @@ import { ParagradError } from '../errors.ts';
 import { DEFAULT_BATCH_ROWS, DEFAULT_BATCH_TOLERANCE, DEFAULT_COSINE_EPOCHS } from '../update/batch/defaults.ts';
 import { SCHEDULES } from '../update/batch/schedule.ts';
 import { OF_BATCHES, TAKING_BATCHES } from '../update/index.ts';
+import { takesBatches } from './strategy-options.ts';
 import type { TrainOptions } from './types.ts';
 
 /** The options of mini-batches, and what is different about others where there are any. */
 
 type BatchOptions = Pick<
   TrainOptions,
-  'optimizer' | 'model' | 'batchSize' | 'epochs' | 'schedule' | 'warmup' | 'precondition' | 'tolerance' | 'lineSearch'
+  'strategy' | 'optimizer' | 'model' | 'batchSize' | 'epochs' | 'schedule' | 'warmup' | 'precondition' | 'tolerance' | 'lineSearch'
 >;
 
 /** Options that have no meaning without mini-batches, by their names on the command line. */
@@ -51,6 +52,11 @@ export function checkBatchOptions(options: BatchOptions): void {
   }
   whole('--batch-size', batchSize, 1e9);
   whole('--epochs', epochs, 1e9);
+  if (!TAKING_BATCHES.includes(optimizer) && takesBatches(options))
+    throw wrong(
+      '--optimizer',
+      `--strategy ${options.strategy} takes mini-batches, and --optimizer ${optimizer} reads all rows at once: use one of ${TAKING_BATCHES.join(', ')}`,
+    );
   if (!TAKING_BATCHES.includes(optimizer))
     throw wrong(
       '--batch-size',

@@ -38,7 +38,7 @@ const REFUSED: readonly (readonly [TrainOptions, string, string])[] = [
   [{ strategy: 'gossip', model: 'softmax' }, '--strategy', '--strategy map-reduce'],
   [{ strategy: 'gossip', l2: 'auto' }, '--l2', '--strategy map-reduce'],
   [{ strategy: 'gossip', optimizer: 'svrg' }, '--optimizer', 'use sgd'],
-  [{ strategy: 'gossip', optimizer: 'lbfgs' }, '--batch-size', 'use one of'],
+  [{ strategy: 'gossip', optimizer: 'lbfgs' }, '--optimizer', 'takes mini-batches'],
   [{ strategy: 'gossip', earlyStopping: 3 }, '--early-stopping', '--epochs'],
   [{ strategy: 'gossip', explain: true }, '--explain', 'leave it out'],
 ];

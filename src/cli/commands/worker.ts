@@ -18,6 +18,8 @@ export async function workerCommand(flags: WorkerFlags, terminal: Terminal): Pro
   const { join, listen, workers = 1, advertise, keyFile, wait = WAIT_SECONDS } = flags;
   if ((join === undefined) === (listen === undefined))
     throw wrong('--join', 'worker needs --join HOST:PORT, for one run, or --listen, for all that come');
+  if (flags.wait !== undefined && join === undefined)
+    throw wrong('--wait', '--wait is for --join: leave it out with --listen, which waits until it is told to end');
   if (!(workers >= 1 && workers <= MOST_PLACES))
     throw wrong('--workers', `--workers must be a whole number from 1 to ${MOST_PLACES}, not ${workers}`);
   if (!(wait > 0)) throw wrong('--wait', `--wait must be a time above 0, not ${wait}`);

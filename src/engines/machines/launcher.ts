@@ -76,7 +76,7 @@ export class Machines implements Launcher, Guests {
     this.#note = note;
     if (this.#options.bind === undefined) return;
     note(
-      `waiting at ${addressText(control)} for ${workers} workers: on every machine run paragrad worker --join ${this.#invitingText} with the same key`,
+      `waiting at ${addressText(control)} for ${workers === 1 ? 'one worker' : `${workers} workers`}: on every machine run paragrad worker --join ${this.#invitingText} with the same key`,
     );
   }
 
