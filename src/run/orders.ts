@@ -38,7 +38,7 @@ export async function readOrders(run: string, options: Replayed, servers: number
       const bytes = await readFile(file).catch((cause: unknown) => {
         throw new ParagradError(
           'PARAGRAD_REPLAY',
-          `${run} has no ${orderFile(server)}: name the folder of a run with --strategy parameter-server and ${servers === 1 ? 'one server' : `${servers} servers`}, in which no server was lost`,
+          `${run} has no ${orderFile(server)}: name the folder of a run with --strategy parameter-server and ${servers === 1 ? 'one server' : `${servers} servers`}, in which no server was lost (nor, with --engine processes, a worker)`,
           { place: { option: '--replay', file }, cause },
         );
       });
