@@ -4,7 +4,7 @@ import type { CurvatureSums, GradientSums, Pass, SumsOf, Vector } from '../updat
 
 /**
  * What a pass does with a run of panels, apart from where the panels lie and who owns them. Each kind of pass is one
- * `PassKernel`; `cell-evaluator.ts` feeds it.
+ * `PassKernel`; `chunk-passes.ts` feeds it.
  */
 
 /** A run of panels of one chunk, with addresses of everything that the kernels need, all in one memory. */
