@@ -113,6 +113,17 @@ function checkBackup({ backup, communicate, reducers = 1, workers, strategy, par
     throw wrong('--backup', `--backup ${backup} must be less than --workers ${workers}: worker 0 adds, and has no backup`);
 }
 
+/** Who has which rank: workers first, then servers or backups. */
+function ranksText(workers: number, servers: number, backups: number): string {
+  const of = (count: number, what: string, first: number): string =>
+    count === 1 ? `one ${what} has the rank ${first}` : `${count} ${what}s have the ranks ${first} to ${first + count - 1}`;
+  return [
+    of(workers, 'worker', 0),
+    ...(servers > 0 ? [of(servers, 'server', workers)] : []),
+    ...(backups > 0 ? [of(backups, 'backup', workers)] : []),
+  ].join(', ');
+}
+
 function whole(option: string, value: number | undefined, least: number, most: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return;
   throw wrong(option, `${option} must be a whole number from ${least} to ${most}, not ${value}`);
@@ -160,7 +171,10 @@ function faultsOf({ kill = [], pause = [], slow = [], workers, strategy, servers
   ];
   for (const { kind, rank } of faults)
     if (workers !== undefined && rank >= workers + (strategy === 'parameter-server' ? servers : 0) + backup)
-      throw wrong(`--${kind}`, `--${kind}: there is no rank ${rank}: ${workers} workers have the ranks 0 to ${workers - 1}`);
+      throw wrong(
+        `--${kind}`,
+        `--${kind}: there is no rank ${rank}: ${ranksText(workers, strategy === 'parameter-server' ? servers : 0, backup)}`,
+      );
   return faults;
 }
 

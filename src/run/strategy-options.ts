@@ -3,6 +3,7 @@ import { WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
 import type { Partition } from '../partition/plan.ts';
+import { DEFAULT_EPOCHS } from '../strategies/batch-setup.ts';
 import type { StrategyChoice, StrategyName } from '../strategies/choice.ts';
 import { clientPartition, clientsOf } from '../strategies/clients.ts';
 import { LATE_RULES } from '../strategies/parameter-server/late.ts';
@@ -124,6 +125,15 @@ export function strategyPartition(
   return options.strategy === 'local-sgd' ? clientPartition(layout, clientsOf(layout, clients), workers) : undefined;
 }
 
+/** A round cannot be ended on its way, so that it must not be longer than the whole run. @param perEpoch a client's steps of an epoch */
+function checkRounds({ strategy, syncEvery, epochs = DEFAULT_EPOCHS }: Given, perEpoch: number): void {
+  if (strategy !== 'local-sgd' || syncEvery === undefined || syncEvery <= epochs * perEpoch) return;
+  throw wrong(
+    '--sync-every',
+    `--sync-every ${syncEvery} is more than the ${epochs * perEpoch} steps of a client in ${epochs} epochs: use fewer, or more --epochs`,
+  );
+}
+
 /** The choice with all defaults. @throws PARAGRAD_OPTION, PARAGRAD_REPLAY */
 export async function strategyChoice(options: Given, layout: Layout, workers: number): Promise<StrategyChoice | undefined> {
   const { strategy: name } = options;
@@ -133,6 +143,7 @@ export async function strategyChoice(options: Given, layout: Layout, workers: nu
     throw wrong('--servers', `--servers ${servers} is more than there are weights (${layout.columns + 1}): use fewer`);
   const clients = clientCount(layout, options);
   const perClient = Math.max(1, Math.floor(layout.rows / (clients * batchSize)));
+  checkRounds(options, Math.ceil(layout.rows / (clients * batchSize)));
   return {
     name,
     batchSize,

@@ -77,6 +77,14 @@ describe('train', () => {
     expect(again.summary.weightsSha256).toBe(summary.weightsSha256);
   });
 
+  test('rounds of local SGD that are longer than the run are refused', async () => {
+    await expect(train(source, { ...base, strategy: 'local-sgd', clients: 2, syncEvery: 1e6 })).rejects.toMatchObject({
+      code: 'PARAGRAD_OPTION',
+      message: expect.stringContaining('steps of a client in 5 epochs'),
+      place: { option: '--sync-every' },
+    });
+  });
+
   test('a replay with other options than those of the run is refused', async () => {
     const out = path.join(folder, 'batches');
     const options = { ...base, strategy: 'parameter-server' } as const;

@@ -45,14 +45,24 @@ export function rowEncoder(format: RowFormat, columns: readonly OutColumn[]): Ro
  *
  * @param file undefined: a stream
  * @param option that named the file
+ * @param others what else may be asked for, which the caller looks at before
  * @throws PARAGRAD_OPTION for an unknown format, or an ending of a format that is not written
  */
-export function rowFormat(file: string | undefined, asked: string | undefined, option = '--out'): RowFormat {
+export function rowFormat(
+  file: string | undefined,
+  asked: string | undefined,
+  option = '--out',
+  others: readonly string[] = [],
+): RowFormat {
   if (asked !== undefined) {
     if (Object.hasOwn(FORMATS, asked)) return asked as RowFormat;
-    throw new ParagradError('PARAGRAD_OPTION', `--format must be one of ${Object.keys(FORMATS).join(', ')}, not '${asked}'`, {
-      place: { option: '--format' },
-    });
+    throw new ParagradError(
+      'PARAGRAD_OPTION',
+      `--format must be one of ${[...Object.keys(FORMATS), ...others].join(', ')}, not '${asked}'`,
+      {
+        place: { option: '--format' },
+      },
+    );
   }
   const ending = /\.([a-z0-9]+)$/iu.exec(file ?? '')?.[1]?.toLowerCase();
   if (ending === undefined || ending === 'txt') return 'csv';

@@ -58,7 +58,7 @@ const MOST_VALUES = 2 ** 52;
  */
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { rows, columns, out, model = 'linear', condition = 1, noise = 0.5, seed = 0 } = options;
-  const format = options.format === 'dataset' ? 'dataset' : rowFormat(out, options.format);
+  const format = options.format === 'dataset' ? 'dataset' : rowFormat(out, options.format, '--out', ['dataset']);
   check({ rows, columns, model, condition, noise, seed });
   const maker = new RowMaker({ columns, model, condition, noise, seed });
   const { bytes, sha256 } =
