@@ -62,7 +62,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     for (let j = 0; j < count; j += 1) seen[j] = common[j];
     local.set(seen);
     const updates = Number(Atomics.load(words, STEPS));
-    const read = localStep(setup, batches, number, local, state, setup.factorAt(updates, perEpoch), decay);
+    const factor = setup.factorAt(updates, perEpoch) * evened(number, updates, workers);
+    const read = localStep(setup, batches, number, local, state, factor, decay);
     host.onActivity?.('communicating', number + 1);
     // Where nobody was quicker the new value is written as it is, so that one thread alone has the bits of serial descent.
     for (let j = 0; j < count; j += 1) common[j] = common[j] === seen[j] ? local[j] : common[j] + (local[j] - seen[j]);
@@ -99,6 +100,16 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
     trainMs,
   });
+}
+
+/** Steps that a thread is taken to have done at the start, so that the first ones are weighed alike. */
+const BEFORE = 16;
+/** As at a parameter server (`parameter-server/shares.ts`). */
+const MOST = 2;
+
+/** Weight of a thread's step, so that the rows of one that is slower count alike: 1 for one thread alone. */
+function evened(own: number, all: number, workers: number): number {
+  return Math.min(MOST, Math.max(1 / MOST, (all + workers * BEFORE) / (workers * (own + BEFORE))));
 }
 
 function reasonOf(control: ControlWord): TrainingOutcome['reason'] {

@@ -51,4 +51,6 @@ export interface ServerSnapshot {
   readonly members: readonly { readonly worker: number; readonly last: number; readonly active: boolean }[];
   readonly staleness: readonly number[];
   readonly lost: number;
+  /** Which part of the latest updates came from each worker. */
+  readonly shares: readonly (readonly [worker: number, share: number])[];
 }

@@ -1,11 +1,15 @@
 import { ParagradError } from '../../errors.ts';
 
-/** A gradient that a server took: which, computed from the weights of which version, and whether it was refused as late. */
+/**
+ * A gradient that came to a server: which, computed from the weights of which version, and what became of it. It was refused as late;
+ * or it came after the last update, and was dropped, while another server, which has other weights, may still have used it.
+ */
 export interface Taken {
   readonly worker: number;
   readonly sequence: number;
   readonly version: number;
   readonly refused: boolean;
+  readonly dropped?: boolean;
 }
 
 const WORDS = 3;
@@ -20,7 +24,7 @@ export class OrderLog {
   /** Too long, or with a hole: such a run cannot be replayed. */
   #broken = false;
 
-  add({ worker, sequence, version, refused }: Taken): void {
+  add({ worker, sequence, version, refused, dropped }: Taken): void {
     if (this.#broken) return;
     if (this.#length >= MOST * WORDS) {
       this.break();
@@ -31,7 +35,7 @@ export class OrderLog {
       longer.set(this.#words);
       this.#words = longer;
     }
-    this.#words[this.#length] = worker * 2 + (refused ? 1 : 0);
+    this.#words[this.#length] = worker * 4 + (dropped ? 2 : 0) + (refused ? 1 : 0);
     this.#words[this.#length + 1] = sequence;
     this.#words[this.#length + 2] = version;
     this.#length += WORDS;
@@ -58,7 +62,13 @@ export class OrderLog {
 export function takenOf(words: Int32Array, workers: number): Taken[] {
   const taken: Taken[] = [];
   for (let i = 0; i + WORDS <= words.length; i += WORDS)
-    taken.push({ worker: words[i] >> 1, sequence: words[i + 1], version: words[i + 2], refused: (words[i] & 1) === 1 });
+    taken.push({
+      worker: words[i] >> 2,
+      sequence: words[i + 1],
+      version: words[i + 2],
+      refused: (words[i] & 1) === 1,
+      dropped: (words[i] & 2) === 2,
+    });
   if (words.length % WORDS === 0 && taken.every(({ worker }) => worker >= 0 && worker < workers)) return taken;
   throw new ParagradError('PARAGRAD_REPLAY', `the recorded order is not one of a run with ${workers} workers: use as many as then`, {
     place: { option: '--replay' },

@@ -17,7 +17,7 @@ export class Replay {
 
   constructor(server: ParameterServer, order: readonly Taken[]) {
     this.#server = server;
-    this.#order = order;
+    this.#order = order.filter(({ dropped }) => dropped !== true);
     for (const taken of order) this.#grants.set(taken.version, [...(this.#grants.get(taken.version) ?? []), taken]);
   }
 

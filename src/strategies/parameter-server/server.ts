@@ -4,6 +4,7 @@ import { type Member, Members } from './members.ts';
 import { OrderLog } from './order.ts';
 import { addPushes, type Push } from './push.ts';
 import { SegmentWeights } from './segment-weights.ts';
+import { Shares } from './shares.ts';
 import { Staleness } from './staleness.ts';
 
 export type { Reply, ServerOptions, ServerSnapshot, Updater } from './contract.ts';
@@ -20,6 +21,9 @@ export class ParameterServer {
   readonly order = new OrderLog();
   readonly #members: Members;
   readonly #segment: SegmentWeights;
+  readonly #shares: Shares;
+  /** Workers whose last push came after the end. */
+  readonly #dropped = new Set<number>();
   /** Clocked: pushes that wait for those of others, by clock. */
   readonly #gathered = new Map<number, Map<number, Push>>();
   #lost = 0;
@@ -31,6 +35,7 @@ export class ParameterServer {
     this.#options = options;
     this.#members = new Members(options.workers);
     this.#segment = new SegmentWeights(options);
+    this.#shares = new Shares(options.workers);
   }
 
   /** Of its segment: they change in place. */
@@ -102,7 +107,11 @@ export class ParameterServer {
     const member = this.#members.get(push.worker) as Member;
     member.waiting = true;
     const next = member.last + 1;
-    if (push.sequence < next || this.#ended) return;
+    if (push.sequence < next) return;
+    if (this.#ended) {
+      this.#drop(push);
+      return;
+    }
     if (push.sequence > next && !this.#overtaken(push, next)) return;
     member.last = push.sequence;
     if (this.#options.consistency.clocked) {
@@ -110,6 +119,13 @@ export class ParameterServer {
       this.#gathered.set(push.sequence, gathered.set(push.worker, push));
       this.#applyClocks();
     } else this.#applyTogether([push]);
+  }
+
+  /** What comes too late for any update is noted: to do the run again, its worker must be given these weights. */
+  #drop({ worker, sequence, version }: Push): void {
+    if (this.#dropped.has(worker)) return;
+    this.#dropped.add(worker);
+    this.order.add({ worker, sequence, version, refused: false, dropped: true });
   }
 
   /**
@@ -204,7 +220,9 @@ export class ParameterServer {
     }
     const pulled = late.compensates && pushes.length === 1 ? this.#members.get(pushes[0].worker)?.granted?.weights : undefined;
     const { sums, rows } = addPushes(pushes);
-    this.#segment.apply(sums, rows, factor, pulled);
+    // With clocks all push alike.
+    const weight = this.clocked ? 1 : this.#shares.take((pushes[0] as Push).worker);
+    this.#segment.apply(sums, rows, factor * weight, pulled);
     if (this.#segment.isDone) this.end();
   }
 
@@ -227,6 +245,7 @@ export class ParameterServer {
       members: this.#members.snapshot(clocked ? this.version - 1 : Number.POSITIVE_INFINITY),
       staleness: [...this.staleness.counts],
       lost: this.#lost,
+      shares: this.#shares.snapshot(),
     };
   }
 
@@ -239,6 +258,7 @@ export class ParameterServer {
     server.#segment.restore(snapshot);
     server.#members.restore(snapshot.members);
     server.staleness.restore(snapshot.staleness);
+    server.#shares.restore(snapshot.shares);
     if (server.#segment.isDone) server.end();
     return server;
   }

@@ -4,6 +4,7 @@ import { asynchronous, bulkSynchronous, type Consistency, staleSynchronous } fro
 import { compensate, LATE_RULES } from '../../../src/strategies/parameter-server/late.ts';
 import { takenOf } from '../../../src/strategies/parameter-server/order.ts';
 import { addPushes } from '../../../src/strategies/parameter-server/push.ts';
+import { Replay } from '../../../src/strategies/parameter-server/replay.ts';
 import { ParameterServer } from '../../../src/strategies/parameter-server/server.ts';
 import { gradientOf, optionsOf, ROWS, simulate } from './simulation.ts';
 
@@ -13,7 +14,8 @@ const workers = fc.integer({ min: 1, max: 5 });
 
 /** Pushes that were applied, from the server's own record. */
 function pushesOf(server: ParameterServer): string[] {
-  return takenOf(server.order.words() as Int32Array, 99).map(({ worker, sequence }) => `${worker}/${sequence}`);
+  const taken = takenOf(server.order.words() as Int32Array, 99);
+  return taken.filter(({ dropped }) => !dropped).map(({ worker, sequence }) => `${worker}/${sequence}`);
 }
 
 /** The bulk-synchronous server as a textbook has it: every worker at the same weights, sums added by rank, one update. */
@@ -137,6 +139,34 @@ describe('replay', () => {
         expect(() => simulate({ workers: count, choices: other, replay: broken })).toThrow('does not go with this run');
       }),
     );
+  });
+
+  test('knows what came after the end: another server may have used it, so its worker is given these weights again', () => {
+    const server = new ParameterServer(optionsOf(asynchronous, 'apply', ROWS, 2));
+    for (const worker of [0, 1]) server.join(worker);
+    expect(server.settle()).toHaveLength(2);
+    const push = (worker: number) => ({ worker, sequence: 0, version: 0, rows: ROWS, sums: gradientOf(worker, 0, server.weights) });
+    server.push(push(0));
+    expect(server.ended).toBe(true);
+    for (let twice = 0; twice < 2; twice += 1) server.push(push(1));
+    const order = takenOf(server.order.words() as Int32Array, 2);
+    expect(order.map(({ worker, dropped }) => [worker, dropped])).toEqual([
+      [0, false],
+      [1, true],
+    ]);
+    const again = new ParameterServer(optionsOf(asynchronous, 'apply', ROWS, 2));
+    const replay = new Replay(again, order);
+    for (const worker of [0, 1]) replay.join(worker);
+    const grants = replay.settle();
+    expect(grants.map(({ kind, worker }) => [kind, worker]).sort()).toEqual([
+      ['grant', 0],
+      ['grant', 1],
+    ]);
+    replay.push(push(0));
+    expect(replay.settle()).toEqual([{ kind: 'end', worker: 0 }]);
+    replay.push(push(1));
+    expect(replay.settle()).toEqual([{ kind: 'end', worker: 1 }]);
+    expect(again.order.words()).toEqual(server.order.words());
   });
 
   test('an order of more workers is refused', () => {
