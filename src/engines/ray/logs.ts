@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebSocket } from 'ws';
 import { ParagradError } from '../../errors.ts';
 import { authorization, refused, unreachable } from './http.ts';
 import { isOver, type JobInfo, jobPath } from './job.ts';
@@ -68,8 +67,10 @@ export async function followLogs(
 }
 
 /** One connection: resolves when the other side ends it. */
-function tail(jobs: RayJobs, id: string, cutter: LineCutter, signal: AbortSignal | undefined): Promise<void> {
+async function tail(jobs: RayJobs, id: string, cutter: LineCutter, signal: AbortSignal | undefined): Promise<void> {
   const { address } = jobs;
+  // Only who follows a job needs it.
+  const { WebSocket } = await import('ws');
   const url = `${address.url.replace(/^http/u, 'ws')}${jobPath(id)}/logs/tail`;
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, { headers: authorization(address), handshakeTimeout: HANDSHAKE_MS, perMessageDeflate: false });
