@@ -80,14 +80,17 @@ test(`${KILLS} kills by SIGKILL, each confirmed: the same bits as without`, asyn
   console.log(`${killed} kills confirmed`);
 });
 
-test('Ctrl-C ends with a checkpoint and exit code 130; --resume goes on to the bits of an uninterrupted run', async () => {
-  const whole = (await train(file, { target: 'answer', optimizer: 'gradient-descent', tolerance: 0, maxPasses: 3000 })).summary;
-  const out = join(folder, 'interrupted');
-  const child = spawn(process.execPath, [CLI, 'train', file, ...OPTIONS, '--out', out, '--checkpoint-every', '0'], { stdio: 'ignore' });
-  const end = ended(child);
-  await checkpoints('interrupted', 3, child);
-  child.kill('SIGINT');
-  expect(await end).toBe(130);
-  expect(readdirSync(join(out, 'checkpoints')).length).toBeGreaterThan(0);
-  expect((await resume(out)).summary.weightsSha256).toBe(whole.weightsSha256);
-});
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'Ctrl-C (%s) ends with a checkpoint and exit code 130; --resume goes on to the bits of an uninterrupted run',
+  async (signal) => {
+    const whole = (await train(file, { target: 'answer', optimizer: 'gradient-descent', tolerance: 0, maxPasses: 3000 })).summary;
+    const out = join(folder, signal);
+    const child = spawn(process.execPath, [CLI, 'train', file, ...OPTIONS, '--out', out, '--checkpoint-every', '0'], { stdio: 'ignore' });
+    const end = ended(child);
+    await checkpoints(signal, 3, child);
+    child.kill(signal);
+    expect(await end).toBe(130);
+    expect(readdirSync(join(out, 'checkpoints')).length).toBeGreaterThan(0);
+    expect((await resume(out)).summary.weightsSha256).toBe(whole.weightsSha256);
+  },
+);
