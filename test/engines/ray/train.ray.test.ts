@@ -21,7 +21,9 @@ const NODES = 3;
 /** Small, so that every worker owns several chunks and blocks. */
 const SHAPE = { chunkRows: 64, blockColumns: 2, validationFraction: 0.2, seed: 3 } as const;
 /** So many steps that there is time for a node to be lost and replaced. */
-const LONG = { ...SHAPE, optimizer: 'gradient-descent', learningRate: 1e-3, tolerance: 0, maxPasses: 1500 } as const;
+const LONG = { ...SHAPE, optimizer: 'gradient-descent', learningRate: 1e-3, tolerance: 0, maxPasses: 6000 } as const;
+/** So that a run, which else takes a moment, is still there when its progress has been heard of. */
+const LINGER = { pause: ['1@3000=8s'] } as const;
 const ON_RAY = { engine: 'ray', workers: NODES } as const;
 
 const SOURCE: ArraySource = (() => {
@@ -74,6 +76,7 @@ describeWith('ray', 'training on a Ray of three nodes', (stamp) => {
     let killed: number | undefined;
     const run = await train(SOURCE, {
       ...LONG,
+      ...LINGER,
       ...ON_RAY,
       onEvent: ({ kind }: RunEvent) => {
         if (kind !== 'steps' || killed !== undefined) return;
@@ -251,6 +254,7 @@ describeWith('ray', 'training on a Ray of three nodes', (stamp) => {
     let killed: number | undefined;
     const lost = train(table, {
       ...options,
+      ...LINGER,
       ...ON_RAY,
       out,
       checkpointSeconds: 0.1,
