@@ -71,16 +71,3 @@ export async function onThreads(
     await session.close();
   }
 }
-
-/**
- * The best of so many tries, and no more of them than are needed. Where nobody waits, a run of some milliseconds is at the mercy of the
- * system: a thread that is set aside meanwhile comes back with a gradient of the beginning.
- */
-export async function bestOf(tries: number, enough: number, once: () => Promise<number>): Promise<number> {
-  let best = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < tries && !(best > enough); i += 1) best = Math.max(best, await once());
-  return best;
-}
-
-/** Tries of each strategy: one where ranks wait for each other, so that a run is like any other. */
-export const TRIES = { 'parameter-server': 3, 'local-sgd': 1, hogwild: 3, gossip: 1 } as const;
