@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -218,8 +218,9 @@ describe('machines that join', () => {
   test('from programs that do not see the folder: cells from the coordinator, the same bits; the key is in no argument and no text', () =>
     withMachinery(async (machinery) => {
       const key = newKey();
-      // Seen from the folder of the coordinator alone.
-      const away = { ...source, folder: relative(process.cwd(), source.folder) };
+      // A name that leads to the folder in this process alone, wherever the others run.
+      const handle = openSync(source.folder, 'r');
+      const away = { ...source, folder: `/proc/self/fd/${handle}` };
       const expected = await expectedOf(base);
       await withMachines(3, { bind: LOOPBACK, hosts: [], key }, {}, async (run) => {
         const onAddress = (address: Address): void => {
@@ -240,7 +241,7 @@ describe('machines that join', () => {
         }
         expect(run.notes.filter((text) => text.includes('get their rows from this process'))).toHaveLength(1);
         expect(run.notes.join('\n')).not.toContain(keyText(key));
-      });
+      }).finally(() => closeSync(handle));
       for (const { ended, text } of machinery.programs) {
         expect(await ended, text).toBe(0);
         expect(text).not.toContain(keyText(key));
