@@ -3,6 +3,7 @@ import type { Traffic } from '../communicate/collective.ts';
 import type { ClassWeights, DataStore } from '../data/store.ts';
 import type { Model } from '../models/model.ts';
 import type { RunCosts } from '../monitor/costs.ts';
+import type { Layout } from '../partition/layout.ts';
 import type { Partition } from '../partition/plan.ts';
 import type { EndReason, OptimizerOptions, Outcome, Progress } from '../update/optimizer.ts';
 import type { GradientSums, Vector } from '../update/pass.ts';
@@ -14,6 +15,8 @@ export interface TrainingJob {
   /** Where processes find the data; engines that share memory read the store. */
   readonly source?: DataSource | undefined;
   readonly partition: Partition;
+  /** The partition is that of the most workers: they may come and go. Undefined: always as many as the partition has. */
+  readonly elastic?: Elastic | undefined;
   /** Who waits for whom; undefined: synchronous map-reduce. */
   readonly strategy?: StrategyChoice | undefined;
   readonly model: Model['name'];
@@ -51,6 +54,14 @@ export interface TrainingJob {
   readonly earlyStopping?: number | undefined;
 }
 
+/** A run whose workers may come and go on its way. */
+export interface Elastic {
+  /** With fewer workers it does not go on. */
+  readonly min: number;
+  /** Of the training set: what every other number of workers is planned from. */
+  readonly layout: Layout;
+}
+
 /** A dataset folder: its path, the id of its manifest, and what weights of training rows are multiplied with, by class. */
 export interface DataSource {
   readonly folder: string;
@@ -69,6 +80,14 @@ export interface Checkpoint {
   readonly steps: readonly StepRecord[];
   /** What `l2: 'auto'` has chosen. */
   readonly path?: L2Path | undefined;
+  /** Of strategies of mini-batches. */
+  readonly origin?: RunOrigin | undefined;
+}
+
+/** Where a run began, which decides what is made again when it goes on (metric, rate), and how long it has trained until now. */
+export interface RunOrigin {
+  readonly start: Vector;
+  readonly trainedMs: number;
 }
 
 /** Early stopping: the lowest validation loss so far, and updates since. */
@@ -157,6 +176,24 @@ export interface TrainingOutcome {
   readonly speculated?: readonly Speculated[] | undefined;
   /** Workers that were lost and replaced on the way, where an engine does that. */
   readonly restarts?: readonly Restart[] | undefined;
+  /** With workers that come and go: how many there were at the beginning, and from every change on. */
+  readonly crews?: readonly Crew[] | undefined;
+}
+
+/** How many workers a part of a run had. */
+export interface Crew {
+  /** Of the first group with as many. */
+  readonly generation: number;
+  readonly workers: number;
+  /** Of the workers of the group before: how many had left, and were lost. */
+  readonly left: number;
+  readonly lost: number;
+  /** Who was new. */
+  readonly joined: number;
+  /** Steps that were done before: passes of a synchronous run, updates of a parameter server, rounds of local SGD. */
+  readonly steps: number;
+  /** Milliseconds since the beginning of the training. */
+  readonly atMs: number;
 }
 
 /** A worker that was lost in the middle of a run. */

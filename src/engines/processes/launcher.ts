@@ -5,6 +5,12 @@ import type { Key } from '../../communicate/streams/key.ts';
 import type { Invitation } from '../worker/orders.ts';
 
 /**
+ * How urgent a start is. `needed`: the run waits for it, as long as the launcher thinks fit. `spare`: the run may have fewer workers,
+ * and goes on meanwhile, so that there is no deadline.
+ */
+export type Patience = 'needed' | 'spare';
+
+/**
  * How workers get started, and where they are met. The session says when; it does not care whether a worker is a child of this
  * process, an actor of a cluster, or a process that the user starts by hand on another machine.
  */
@@ -15,9 +21,9 @@ export interface Launcher {
   /**
    * Starts the worker of an invitation. It must call `serve(invitation, key, file)` (worker/process.ts), for instance by running
    * the bundle with the environment of `environmentOf`. A start that fails is `gone`; an error that is thrown ends the run: where
-   * nobody is there to start it, in time.
+   * nobody is there to start it, in time. A spare start resolves when the worker has a place, and rejects when the signal is aborted.
    */
-  start(invitation: Invitation, key: Key | undefined, signal: AbortSignal | undefined): Launched | Promise<Launched>;
+  start(invitation: Invitation, key: Key | undefined, signal: AbortSignal | undefined, patience: Patience): Launched | Promise<Launched>;
 }
 
 /** Who else comes to the coordinator's port than workers that were invited. */
@@ -52,6 +58,8 @@ export interface Launched {
   readonly pid: number | undefined;
   /** Resolves to what happened, in words, when the worker has ended; never, where nobody can tell. */
   readonly gone: Promise<string>;
+  /** Resolves, to what happened, in words, when its place wants to be without it: a run that can do so goes on with those that are left. */
+  readonly leaving?: Promise<string> | undefined;
   /** Ends it at once, also one that is stopped; where that cannot be done, its connections are closed anyway. */
   kill(): void;
 }

@@ -86,7 +86,7 @@ export class Staffing {
   /** @throws what the launcher does: nobody can take the place. What was learned until then is handed out before. */
   async #launch(invitation: Invitation, key: Key | undefined): Promise<Launched> {
     try {
-      return await this.#launcher.start(invitation, key, this.#state.signal);
+      return await this.#launcher.start(invitation, key, this.#state.signal, 'needed');
     } catch (error) {
       if (this.#state.generation < 0) throw error;
       this.#state.handOut();
