@@ -4,9 +4,10 @@ import { createLoopbackChannels } from '../communicate/loopback/channel.ts';
 import { createLoopbackCollectives } from '../communicate/loopback/collectives.ts';
 import type { ArrayTask, ArrayTaskResult } from '../data/array-tasks.ts';
 import { runArrayTaskFast } from '../kernels/array-tasks.ts';
-import type { TrainingJob, TrainingOutcome } from '../strategies/job.ts';
+import type { Checkpoint, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { ranksOf, sharedBytes, strategyOf } from '../strategies/registry.ts';
 import type { Engine, EngineHooks, Session } from './engine.ts';
+import { HandOut } from './hand-out.ts';
 import { kernelsFor } from './kernels.ts';
 import { StepBatcher } from './step-batcher.ts';
 import { turns } from './turns.ts';
@@ -45,6 +46,8 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
   const openChannels = channelsOf(ranks);
   const batcher = new StepBatcher(hooks.onSteps);
   const kernels = kernelsFor(job.kernels, job.store.training.layout.dtype);
+  const handOut = new HandOut(job, hooks);
+  let kept: Checkpoint | undefined;
   const pause = turns();
   const decide = (): ControlWord => {
     if (hooks.signal?.aborted === true) return CONTROL.abort;
@@ -64,11 +67,16 @@ async function train(job: TrainingJob, hooks: EngineHooks): Promise<TrainingOutc
           decide: rank === 0 ? decide : () => CONTROL.go,
           onStep: rank === 0 ? (step) => batcher.add(step) : () => undefined,
           onCheckpoint: (checkpoint) => hooks.onCheckpoint?.(structuredClone(checkpoint)),
+          keep: (checkpoint) => {
+            kept = handOut.keep(kept, checkpoint);
+          },
           pause,
         }),
       ),
     );
-    return outcomes[0] as TrainingOutcome;
+    const [outcome] = outcomes as [TrainingOutcome];
+    handOut.end(kept, outcome);
+    return outcome;
   } finally {
     batcher.flush();
     await Promise.all([...worlds, ...rows.flat(), ...alone.flat()].map((collective) => collective.close()));

@@ -6,6 +6,7 @@ import { assert, ParagradError } from '../errors.ts';
 import type { Checkpoint, Restart, TrainingJob, TrainingOutcome } from '../strategies/job.ts';
 import { channelBytes, ranksOf, sharedBytes, strategyOf } from '../strategies/registry.ts';
 import type { Engine, EngineHooks, EngineOptions, RankFault, Session } from './engine.ts';
+import { HandOut } from './hand-out.ts';
 import { GuardedHooks } from './hooks.ts';
 import type { WorkerMessage, WorkerRequest } from './worker/protocol.ts';
 import { workerFile } from './worker-file.ts';
@@ -118,17 +119,21 @@ export class ThreadSession implements Session {
     const guarded = new GuardedHooks(hooks, abort);
     const { merge } = strategyOf(job);
     const restarts: Restart[] = [];
+    const handOut = new HandOut(job, guarded);
     let kept = job.resume;
     try {
       for (let generation = 0; ; generation += 1) {
         try {
           const outcome = await this.#attempt({ ...job, resume: kept }, generation, aborted, guarded, (checkpoint) => {
-            kept = merge === undefined ? checkpoint : merge(kept, checkpoint);
+            kept = handOut.keep(kept, checkpoint);
           });
+          handOut.end(kept, outcome);
           guarded.rethrow();
           return restarts.length === 0 ? outcome : { ...outcome, restarts };
         } catch (error) {
-          if (merge === undefined || !isLoss(error) || !this.#replace(error, generation, restarts, guarded)) throw error;
+          if (merge !== undefined && isLoss(error) && this.#replace(error, generation, restarts, guarded)) continue;
+          if (merge !== undefined) handOut.now(kept);
+          throw error;
         }
       }
     } finally {

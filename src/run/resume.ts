@@ -45,7 +45,7 @@ export type ResumeOptions = Pick<
 
 /**
  * Goes on with a run that was interrupted, or ended at a limit, from its newest whole checkpoint: to the bits that an
- * uninterrupted run gives, on any number of workers.
+ * uninterrupted run gives, on any number of workers; of strategies that promise no bits, from its weights, version and schedule.
  *
  * @param run its folder.
  * @param source the data, where they were arrays; a file is found again by its path.
@@ -53,6 +53,10 @@ export type ResumeOptions = Pick<
  */
 export async function resume(run: string, options: ResumeOptions = {}, source?: ArraySource): Promise<TrainedRun> {
   const config = await readConfig(run);
+  if (config.options.replay !== undefined)
+    throw new ParagradError('PARAGRAD_RESUME', `${run} does again what another run did, and cannot go on on its way: replay that one anew`, {
+      place: { file: run, option: '--resume' },
+    });
   const { checkpoint, damaged } = await readCheckpoint(run);
   for (const file of damaged)
     options.onEvent?.({ kind: 'note', text: `${file} was damaged and is set aside: the run goes on from the one before` });

@@ -12,6 +12,7 @@ import type { RankHost } from './strategy.ts';
 
 /** The weights at a moment of a run, to be judged after it: judging on the way would take the workers' time. */
 export interface Snapshot {
+  /** Since training began, before a resume included. */
   readonly atMs: number;
   readonly passes: number;
   readonly updates: number;
@@ -53,6 +54,7 @@ export function snapshotDue(made: number): number {
 export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup, finished: Finished): Promise<TrainingOutcome> {
   const { evaluator, problem, nullLoss } = setup;
   const { vector, updates, passes, snapshots } = finished;
+  const before = job.resume?.origin?.trainedMs ?? 0;
   const [sums] = await evaluator.evaluate({ kind: 'gradient', at: [vector] });
   const point = pointOf(problem, vector, sums);
   const runaway = point.objective > RUNAWAY * Math.max(nullLoss, setup.start.objective);
@@ -60,14 +62,15 @@ export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup
   const { metric } = await metricAt(evaluator, problem, vector);
   const gap = 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, metric, point.gradient));
   const curve = await curveOf(setup, snapshots.slice(0, MOST_POINTS));
-  curve.push({ atMs: finished.trainMs, passes, updates, objective: point.objective });
+  curve.push({ atMs: before + finished.trainMs, passes, updates, objective: point.objective });
   const gradientNorm = norm(problem.layout, point.gradient);
   const progress = { iteration: updates, passes, objective: point.objective, nullLoss, gap, gradientNorm };
   const steps: StepRecord[] = curve.map(({ atMs, passes: read, updates: iteration, objective }) => {
     return { iteration, passes: read, objective, nullLoss, gap: Number.NaN, gradientNorm: Number.NaN, atMs };
   });
   const converged = isConverged(gap, job.optimizerOptions.tolerance, nullLoss, point.objective);
-  const reason = converged ? 'converged' : finished.reason;
+  // Who ended the run may want to go on with it.
+  const reason = converged && finished.reason !== 'aborted' ? 'converged' : finished.reason;
   const notes = [...setup.notes, ...(finished.notes ?? [])];
   if (point.objective > setup.start.objective)
     notes.push(

@@ -36,6 +36,8 @@ export interface BatchSetup {
   /** Learning rate of a step without schedule. */
   readonly rate: number;
   readonly epochs: number;
+  /** Of a run that `maxPasses` does not end before. */
+  readonly allEpochs: number;
   /** Part of the rate at a step (from 0), where so many make an epoch. */
   readonly factorAt: (step: number, stepsPerEpoch: number) => number;
 }
@@ -120,6 +122,7 @@ export async function setUp(job: TrainingJob, host: RankHost, options: SetupOpti
     preconditioner,
     rate: learningRate === 'auto' ? automatic / (1 + options.delay) : learningRate,
     epochs: Math.min(epochs, job.maxPasses),
+    allEpochs: epochs,
     factorAt: (step, stepsPerEpoch) =>
       schedules.schedule === 'constant' && warmup === 0 ? 1 : factorAt(schedules, step, Math.max(1, stepsPerEpoch)),
   };

@@ -1,11 +1,12 @@
 import type { Channel } from '../communicate/channel.ts';
 import { CONTROL, type ControlWord } from '../communicate/collective.ts';
-import { assert } from '../errors.ts';
+import { assert, ParagradError } from '../errors.ts';
 import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
 import { coverOf } from '../partition/tree.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
 import { choiceOf, coordinatesOf, decayOf, kernelLossOf, setUp, vectorOf } from './batch-setup.ts';
 import { gatherText, gatherVectors } from './gather.ts';
+import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { TrainingJob, TrainingOutcome } from './job.ts';
 import { localStep } from './local-step.ts';
 import { OwnBatches } from './own-batches.ts';
@@ -24,10 +25,18 @@ export const gossip: Strategy = { name: 'gossip', run, channels: true };
 const WAIT_MS = 120_000;
 const KIND_WEIGHTS = 1;
 
+/** What all ranks have after the same number of steps: of each its weights, then the memory of its rule. */
+interface Gossiped {
+  readonly steps: number;
+  readonly ranks: readonly (readonly Float64Array[])[];
+}
+
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const began = host.now();
   const choice = choiceOf(job);
   const { workers, shares } = job.partition;
+  const resumed = job.resume?.state as Gossiped | undefined;
+  if (resumed !== undefined && resumed.ranks.length !== workers) throw otherWorkers(resumed.ranks.length);
   const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: 0 });
   const { problem, rule } = setup;
   const channels = workers > 1 ? ((await host.openChannels?.()) ?? []) : [];
@@ -44,33 +53,54 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   await host.world.barrier();
   const waited = host.world.traffic().waitMs;
   const meter = new CostMeter(host.now);
-  const own = coordinatesOf(problem.start);
-  const state = rule.init(own.length);
+  const [saved, ...memory] = resumed?.ranks[host.rank] ?? [];
+  const own = saved?.slice() ?? coordinatesOf(problem.start);
+  const state = resumed === undefined ? rule.init(own.length) : { steps: resumed.steps, arrays: memory.map((array) => array.slice()) };
   const decay = rule.decays ? decayOf(problem) : undefined;
   const made: { readonly atMs: number; readonly step: number; readonly weights: Float64Array }[] = [];
   // Shares differ by a few rows: all take the same number of steps, so that nobody waits for a partner that has ended.
   const perEpoch = Math.ceil(problem.layout.rows / (workers * choice.batchSize));
   const steps = Math.ceil(setup.epochs * perEpoch);
-  let done = 0;
+  // A limit ends no round on its way: whoever goes on must not have met somebody too early.
+  const most = Math.ceil(setup.allEpochs * perEpoch);
+  const first = resumed?.steps ?? 0;
+  const early = resumed === undefined ? 0 : snapshotsUntil(first / perEpoch);
+  const before = trainedBefore(job);
+  const trainedMs = (): number => before + host.now() - began;
+  const timer = new CheckpointTimer(job, host.now);
+  meter.steps = first;
+  let done = first;
   let control: ControlWord = CONTROL.go;
+  const save = async (): Promise<void> => {
+    meter.enter('communicating');
+    const ranks = await gatherVectors(host.world, [own, ...state.arrays]);
+    if (host.rank === 0) host.onCheckpoint(batchCheckpoint(setup, choice.name, { steps: done, ranks } satisfies Gossiped, trainedMs()));
+    timer.taken();
+  };
   while (done < steps && control === CONTROL.go) {
-    for (let i = 0; i < choice.syncEvery && done < steps; i += 1, done += 1) {
+    for (let i = 0; i < choice.syncEvery && done < most; i += 1, done += 1) {
       meter.enter('computing');
-      host.onActivity?.('computing', done);
+      host.onActivity?.('computing', done - first);
       meter.rows += localStep(setup, batches, done, own, state, setup.factorAt(done, perEpoch), decay);
       meter.steps += 1;
     }
-    host.onActivity?.('communicating', done);
+    host.onActivity?.('communicating', done - first);
     const round = Math.ceil(done / choice.syncEvery) - 1;
     const partner = partnerOf(choice.topology, choice.partner, workers, host.rank, round, job.seed ?? 0);
     if (partner !== undefined) await meet(own, channels[partner] as Channel, host, meter);
     // Once an epoch or so everybody hears rank 0: the clock and the user's wish to end are its business.
-    if (done % perEpoch < choice.syncEvery) control = await heard(host, meter);
+    if (done % perEpoch < choice.syncEvery) {
+      const word = await heard(host, meter, timer.isDue);
+      control = word.control;
+      if (word.isDue) await save();
+    }
     const passes = done / perEpoch;
-    if (passes >= snapshotDue(made.length)) made.push({ atMs: host.now() - began, step: done, weights: own.slice() });
-    batchProgress(setup, host, { updates: done, passes, atMs: host.now() - began });
+    if (passes >= snapshotDue(early + made.length)) made.push({ atMs: trainedMs(), step: done, weights: own.slice() });
+    batchProgress(setup, host, { updates: done, passes, atMs: trainedMs() });
     await host.pause?.();
   }
+  const reason = endReason(setup, control);
+  if (isLimited(reason)) await save();
   meter.enter('communicating');
   const all = await gatherVectors(host.world, [own, ...made.map(({ weights }) => weights)]);
   meter.move(host.world.traffic().waitMs - waited, 'communicating', 'waiting');
@@ -84,7 +114,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     vector: vectorOf(mean(0)),
     updates: done,
     passes: done / perEpoch,
-    reason: control === CONTROL.abort ? 'aborted' : control === CONTROL.timeLimit ? 'time limit' : 'epochs done',
+    reason,
     snapshots: made.map(({ atMs, step }, i): Snapshot => ({ atMs, passes: step / perEpoch, updates: step, vector: vectorOf(mean(i + 1)) })),
     costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
     trainMs,
@@ -105,11 +135,23 @@ async function meet(own: Float64Array, channel: Channel, host: RankHost, meter: 
   for (let j = 0; j < own.length; j += 1) own[j] = (own[j] + theirs[j]) / 2;
 }
 
-async function heard(host: RankHost, meter: CostMeter): Promise<ControlWord> {
+/** Rank 0's word, and whether it wants a checkpoint: the clock is its own. */
+async function heard(host: RankHost, meter: CostMeter, isDue: boolean): Promise<{ control: ControlWord; isDue: boolean }> {
   meter.enter('communicating');
   const { size, rank } = host.world;
-  const parts = coverOf(rank, rank + 1, size).map((node) => ({ node, begin: 0, end: 1, values: new Float64Array(1) }));
-  return host.world.allReduce({ length: 1, leaves: size }, parts, new Float64Array(1), host.decide());
+  const own = Float64Array.of(rank === 0 && isDue ? 1 : 0);
+  const parts = coverOf(rank, rank + 1, size).map((node) => ({ node, begin: 0, end: 1, values: own }));
+  const wanted = new Float64Array(1);
+  const control = await host.world.allReduce({ length: 1, leaves: size }, parts, wanted, host.decide());
+  return { control, isDue: wanted[0] > 0 };
+}
+
+function otherWorkers(workers: number): ParagradError {
+  return new ParagradError(
+    'PARAGRAD_RESUME',
+    `with --strategy gossip every worker has weights of its own: go on with --workers ${workers}, as many as there were`,
+    { place: { option: '--workers' } },
+  );
 }
 
 /** Of all workers' weights, in the order of ranks. */

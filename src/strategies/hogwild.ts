@@ -4,7 +4,8 @@ import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
 import { choiceOf, coordinatesOf, decayOf, kernelLossOf, setUp, vectorOf } from './batch-setup.ts';
 import { gatherText, gatherVectors } from './gather.ts';
-import type { TrainingJob, TrainingOutcome } from './job.ts';
+import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
+import type { Checkpoint, TrainingJob, TrainingOutcome } from './job.ts';
 import { localStep } from './local-step.ts';
 import { OwnBatches } from './own-batches.ts';
 import { batchProgress } from './progress.ts';
@@ -23,6 +24,14 @@ const ROWS = 0;
 const STEPS = 1;
 const CONTROL_WORD = 2;
 
+/** What rank 0 sees at some moment; every thread goes on with its memory of the rule. */
+interface Seen {
+  readonly rows: number;
+  readonly steps: number;
+  readonly weights: Float64Array;
+  readonly memory: readonly Float64Array[];
+}
+
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const began = host.now();
   const choice = choiceOf(job);
@@ -33,9 +42,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const count = problem.layout.columns + 1;
   const words = new BigInt64Array(host.sharedWeights, 0, HEAD);
   const common = new Float64Array(host.sharedWeights, HEAD * 8, count);
+  const resumed = job.resume?.state as Seen | undefined;
   if (host.rank === 0) {
-    common.set(coordinatesOf(problem.start));
+    common.set(resumed?.weights ?? coordinatesOf(problem.start));
     words.fill(0n);
+    words[ROWS] = BigInt(resumed?.rows ?? 0);
+    words[STEPS] = BigInt(resumed?.steps ?? 0);
   }
   const batches = new OwnBatches({
     store: job.store,
@@ -49,7 +61,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   });
   await host.world.barrier();
   const meter = new CostMeter(host.now);
-  const state = rule.init(count);
+  // Steps of this thread: of one alone all there were.
+  const first = Math.floor((resumed?.steps ?? 0) / workers);
+  meter.steps = first;
+  const state = resumed === undefined ? rule.init(count) : { steps: first, arrays: resumed.memory.map((array) => array.slice()) };
   const decay = rule.decays ? decayOf(problem) : undefined;
   const seen = new Float64Array(count);
   const local = new Float64Array(count);
@@ -57,14 +72,23 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const limit = BigInt(Math.ceil(setup.epochs * problem.layout.rows));
   const perEpoch = problem.layout.rows / choice.batchSize;
   let rows = Atomics.load(words, ROWS);
-  for (let number = 0; rows < limit && Atomics.load(words, CONTROL_WORD) === 0n; number += 1) {
-    host.onActivity?.('computing', number);
+  const early = resumed === undefined ? 0 : snapshotsUntil(resumed.rows / problem.layout.rows);
+  const before = trainedBefore(job);
+  const trainedMs = (): number => before + host.now() - began;
+  const timer = new CheckpointTimer(job, host.now);
+  const checkpoint = (): Checkpoint => {
+    const [read, steps] = [Number(Atomics.load(words, ROWS)), Number(Atomics.load(words, STEPS))];
+    const seenNow: Seen = { rows: read, steps, weights: common.slice(), memory: state.arrays };
+    return batchCheckpoint(setup, choice.name, seenNow, trainedMs());
+  };
+  for (let number = first; rows < limit && Atomics.load(words, CONTROL_WORD) === 0n; number += 1) {
+    host.onActivity?.('computing', number - first);
     for (let j = 0; j < count; j += 1) seen[j] = common[j];
     local.set(seen);
     const updates = Number(Atomics.load(words, STEPS));
     const factor = setup.factorAt(updates, perEpoch) * evened(number, updates, workers);
     const read = localStep(setup, batches, number, local, state, factor, decay);
-    host.onActivity?.('communicating', number + 1);
+    host.onActivity?.('communicating', number + 1 - first);
     // Where nobody was quicker the new value is written as it is, so that one thread alone has the bits of serial descent.
     for (let j = 0; j < count; j += 1) common[j] = common[j] === seen[j] ? local[j] : common[j] + (local[j] - seen[j]);
     meter.steps += 1;
@@ -73,16 +97,22 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     rows = Atomics.add(words, ROWS, BigInt(read)) + BigInt(read);
     if (host.rank === 0) {
       const passes = Number(rows) / problem.layout.rows;
-      if (passes >= snapshotDue(made.length))
-        made.push({ atMs: host.now() - began, rows: Number(rows), updates: updates + 1, weights: common.slice() });
+      if (passes >= snapshotDue(early + made.length))
+        made.push({ atMs: trainedMs(), rows: Number(rows), updates: updates + 1, weights: common.slice() });
       const word = host.decide();
       if (word !== CONTROL.go) Atomics.store(words, CONTROL_WORD, BigInt(word));
-      if (number % 64 === 0) batchProgress(setup, host, { updates: updates + 1, passes, atMs: host.now() - began });
+      if (number % 64 === 0) batchProgress(setup, host, { updates: updates + 1, passes, atMs: trainedMs() });
+      if (timer.isDue) {
+        host.onCheckpoint(checkpoint());
+        timer.taken();
+      }
     }
     await host.pause?.();
   }
   const costs = meter.costs(host.rank, 'worker');
   await host.world.barrier();
+  const reason = endReason(setup, Number(Atomics.load(words, CONTROL_WORD)) as ControlWord);
+  if (host.rank === 0 && isLimited(reason)) host.onCheckpoint(checkpoint());
   const trainMs = host.now() - began;
   const [vectors] = await gatherVectors(host.world, host.rank === 0 ? [common.slice(), ...made.map(({ weights }) => weights)] : []);
   const texts = await gatherText(host.world, JSON.stringify({ costs, made: made.map(({ weights: _weights, ...rest }) => rest) }));
@@ -93,7 +123,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     vector: vectorOf(vectors[0]),
     updates: Number(Atomics.load(words, STEPS)),
     passes: passesOf(Number(Atomics.load(words, ROWS))),
-    reason: reasonOf(Number(Atomics.load(words, CONTROL_WORD)) as ControlWord),
+    reason,
     snapshots: reports[0].made.map(({ atMs, rows: read, updates }, i): Snapshot => {
       return { atMs, passes: passesOf(read), updates, vector: vectorOf(vectors[i + 1]) };
     }),
@@ -110,9 +140,4 @@ const MOST = 2;
 /** Weight of a thread's step, so that the rows of one that is slower count alike: 1 for one thread alone. */
 function evened(own: number, all: number, workers: number): number {
   return Math.min(MOST, Math.max(1 / MOST, (all + workers * BEFORE) / (workers * (own + BEFORE))));
-}
-
-function reasonOf(control: ControlWord): TrainingOutcome['reason'] {
-  if (control === CONTROL.abort) return 'aborted';
-  return control === CONTROL.timeLimit ? 'time limit' : 'epochs done';
 }

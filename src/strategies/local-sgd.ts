@@ -6,7 +6,8 @@ import type { StrategyChoice } from './choice.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { type Client, clientsOf, hostedBy, participants } from './clients.ts';
 import { gatherText } from './gather.ts';
-import type { TrainingJob, TrainingOutcome } from './job.ts';
+import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
+import type { Checkpoint, TrainingJob, TrainingOutcome } from './job.ts';
 import { localStep } from './local-step.ts';
 import { OwnBatches } from './own-batches.ts';
 import { batchProgress } from './progress.ts';
@@ -26,6 +27,15 @@ interface Hosted {
   steps: number;
 }
 
+/** All that rounds leave behind, on every rank alike. */
+interface Averaged {
+  /** Rounds done, and rows read in them. */
+  readonly round: number;
+  readonly rows: number;
+  readonly coordinates: Float64Array;
+  readonly change: Float64Array;
+}
+
 async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const began = host.now();
   const choice = choiceOf(job);
@@ -35,17 +45,28 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const { layout } = problem;
   const clients = clientsOf(layout, choice.clients);
   const { begin, end } = hostedBy(host.rank, workers, clients.length);
-  const hosted = clients.slice(begin, end).map((client): Hosted => ({ client, batches: batchesOf(job, host, client), steps: 0 }));
+  const resumed = job.resume?.state as Averaged | undefined;
+  const before = trainedBefore(job);
+  const taken = stepsUntil(resumed?.round ?? 0, clients, choice, job.seed ?? 0);
+  const hosted = clients
+    .slice(begin, end)
+    .map((client): Hosted => ({ client, batches: batchesOf(job, host, client), steps: taken[client.number] }));
   const tree = new ChunkTree(begin, end, clients.length, layout.columns + 2);
   await host.world.barrier();
   const meter = new CostMeter(host.now);
   const waited = host.world.traffic().waitMs;
+  meter.steps = hosted.reduce((sum, { steps }) => sum + steps, 0);
+  const timer = new CheckpointTimer(job, host.now);
   const snapshots: Snapshot[] = [];
-  let coordinates = coordinatesOf(problem.start);
-  const change = new Float64Array(coordinates.length);
-  let rows = 0;
+  let coordinates = resumed?.coordinates.slice() ?? coordinatesOf(problem.start);
+  const change = resumed?.change.slice() ?? new Float64Array(coordinates.length);
+  let rows = resumed?.rows ?? 0;
+  const early = resumed === undefined ? 0 : snapshotsUntil(rows / layout.rows);
+  const trainedMs = (): number => before + host.now() - began;
+  const checkpoint = (state: Averaged): Checkpoint => batchCheckpoint(setup, choice.name, state, trainedMs());
+  let round = resumed?.round ?? 0;
   let control: ControlWord = CONTROL.go;
-  for (let round = 0; rows < setup.epochs * layout.rows && control === CONTROL.go; round += 1) {
+  while (rows < setup.epochs * layout.rows && control === CONTROL.go) {
     const weights = participants(clients, choice.participation, round, job.seed ?? 0);
     tree.start();
     meter.enter('computing');
@@ -66,12 +87,21 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
       mean[j] = coordinates[j] + change[j];
     }
     coordinates = mean;
+    round += 1;
     const passes = rows / layout.rows;
-    if (passes >= snapshotDue(snapshots.length))
-      snapshots.push({ atMs: host.now() - began, passes, updates: round + 1, vector: vectorOf(coordinates.slice()) });
-    batchProgress(setup, host, { updates: round + 1, passes, atMs: host.now() - began });
+    if (passes >= snapshotDue(early + snapshots.length))
+      snapshots.push({ atMs: trainedMs(), passes, updates: round, vector: vectorOf(coordinates.slice()) });
+    batchProgress(setup, host, { updates: round, passes, atMs: trainedMs() });
+    const state: Averaged = { round, rows, coordinates, change };
+    host.onState?.(() => checkpoint(state));
+    if (host.rank === 0 && timer.isDue) {
+      host.onCheckpoint(checkpoint(state));
+      timer.taken();
+    }
     await host.pause?.();
   }
+  const reason = endReason(setup, control);
+  if (host.rank === 0 && isLimited(reason)) host.onCheckpoint(checkpoint({ round, rows, coordinates, change }));
   meter.move(host.world.traffic().waitMs - waited, 'communicating', 'waiting');
   const trainMs = host.now() - began;
   const costs = meter.costs(host.rank, 'worker');
@@ -81,13 +111,21 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   );
   return finish(job, host, setup, {
     vector: vectorOf(coordinates),
-    updates: snapshots.at(-1)?.updates ?? 0,
+    updates: round,
     passes: rows / layout.rows,
-    reason: control === CONTROL.abort ? 'aborted' : control === CONTROL.timeLimit ? 'time limit' : 'epochs done',
+    reason,
     snapshots,
     costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
     trainMs,
   });
+}
+
+/** Steps of every client in the rounds before `rounds`: of those in which it took part. */
+function stepsUntil(rounds: number, clients: readonly Client[], choice: StrategyChoice, seed: number): number[] {
+  const steps = new Array<number>(clients.length).fill(0);
+  for (let round = 0; round < rounds; round += 1)
+    for (const number of participants(clients, choice.participation, round, seed).keys()) steps[number] += choice.syncEvery;
+  return steps;
 }
 
 function batchesOf(job: TrainingJob, host: RankHost, client: Client): OwnBatches {

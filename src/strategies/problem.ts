@@ -51,9 +51,16 @@ export async function problemOf(
     columnVariances: job.columnVariances,
     indicators: job.indicators,
     nullModel,
-    start: job.initial === undefined ? (job.start === 'zero' ? zeroLike(nullModel) : nullModel) : centred(job.initial),
+    start: startOf(job, nullModel),
   };
   return { problem, notes, fingerprint };
+}
+
+/** A run that goes on has begun where it began. */
+function startOf({ resume, initial, start }: TrainingJob, nullModel: Vector): Vector {
+  if (resume?.origin !== undefined) return resume.origin.start;
+  if (initial !== undefined) return centred(initial);
+  return start === 'zero' ? zeroLike(nullModel) : nullModel;
 }
 
 /** @throws PARAGRAD_RESUME */

@@ -58,4 +58,6 @@ export interface Strategy {
    * loss of a worker ends the run.
    */
   merge?(kept: Checkpoint | undefined, newer: Checkpoint): Checkpoint;
+  /** What a run can be resumed from, of what its ranks keep; undefined while something is missing. Goes with `merge`. */
+  wholeOf?(kept: Checkpoint, job: Pick<TrainingJob, 'strategy'>): Checkpoint | undefined;
 }

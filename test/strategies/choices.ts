@@ -1,4 +1,4 @@
-import type { RankFault } from '../../src/engines/engine.ts';
+import type { EngineHooks, RankFault } from '../../src/engines/engine.ts';
 import { threads } from '../../src/engines/threads.ts';
 import { partitionOf } from '../../src/partition/plan.ts';
 import type { StrategyChoice } from '../../src/strategies/choice.ts';
@@ -60,13 +60,14 @@ export function strategyJob(
 /** Runs a job on threads, and ends them. */
 export async function onThreads(
   job: TrainingJob,
-  options: { readonly faults?: readonly RankFault[]; readonly maxRestarts?: number; readonly signal?: AbortSignal } = {},
+  options: { readonly faults?: readonly RankFault[]; readonly maxRestarts?: number } & Pick<EngineHooks, 'signal' | 'onCheckpoint'> = {},
 ): Promise<TrainingOutcome & { readonly told: readonly string[] }> {
-  const { signal, ...engine } = options;
+  const { signal, onCheckpoint, ...engine } = options;
   const told: string[] = [];
   const session = threads.open(ranksOf(job), engine);
   try {
-    return { ...(await session.train(job, { onNote: (text) => told.push(text), ...(signal === undefined ? {} : { signal }) })), told };
+    const hooks = { ...(signal === undefined ? {} : { signal }), ...(onCheckpoint === undefined ? {} : { onCheckpoint }) };
+    return { ...(await session.train(job, { onNote: (text) => told.push(text), ...hooks })), told };
   } finally {
     await session.close();
   }

@@ -1,6 +1,5 @@
-import type { Checkpoint, DataSource, StepRecord, TrainingJob } from '../../strategies/job.ts';
-import { strategyOf } from '../../strategies/registry.ts';
-import type { Strategy } from '../../strategies/strategy.ts';
+import type { Checkpoint, DataSource, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import { HandOut } from '../hand-out.ts';
 import type { GuardedHooks } from '../hooks.ts';
 import type { Report } from '../worker/orders.ts';
 
@@ -22,7 +21,7 @@ export class RunState {
   known: Known = { checkpoint: undefined, count: 0 };
   /** Attempts of the session, over all of its runs; −1 before the first. */
   generation = -1;
-  #merge: Strategy['merge'];
+  #handOut: HandOut | undefined;
   #told = -1;
 
   begin(job: TrainingJob, hooks: GuardedHooks, signal: AbortSignal | undefined): void {
@@ -31,7 +30,7 @@ export class RunState {
     this.signal = signal;
     this.known = { checkpoint: job.resume, count: 0 };
     this.#told = job.resume?.steps.at(-1)?.iteration ?? -1;
-    this.#merge = strategyOf(job).merge;
+    this.#handOut = new HandOut(job, hooks);
   }
 
   end(): void {
@@ -61,13 +60,18 @@ export class RunState {
 
   /** What was learned until now, before an error ends the run. */
   handOut(): void {
-    if (this.known.checkpoint !== undefined) this.hooks?.onCheckpoint(this.known.checkpoint);
+    this.#handOut?.now(this.known.checkpoint);
+  }
+
+  /** The run has come to its end. */
+  finish(outcome: TrainingOutcome): void {
+    this.#handOut?.end(this.known.checkpoint, outcome);
   }
 
   /** Parts of a state come from several ranks: the strategy puts them together. */
   #keep({ checkpoint, count }: Known & { readonly checkpoint: Checkpoint }): void {
-    const whole = this.#merge?.(this.known.checkpoint, checkpoint) ?? checkpoint;
-    this.known = { checkpoint: whole, count: Math.max(count, this.known.count) };
+    const known = this.#handOut?.keep(this.known.checkpoint, checkpoint) ?? checkpoint;
+    this.known = { checkpoint: known, count: Math.max(count, this.known.count) };
   }
 
   /** Every update once: those that are done again have the bits that they had. */

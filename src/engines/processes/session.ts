@@ -90,6 +90,7 @@ export class ProcessSession implements Session {
         const outcome = await this.#attempt(job, () => thrown || hooks.signal?.aborted === true);
         guarded.rethrow();
         if (outcome === undefined) continue;
+        this.#state.finish(outcome);
         for (const seat of this.#seats)
           for (const { kind, step, phase } of seat.faults)
             guarded.onNote(`--${kind} ${seat.rank}@${step}: the worker never came to phase ${phase} of that step`);

@@ -1,4 +1,5 @@
 import type { Channel } from '../../communicate/channel.ts';
+import { CONTROL, type ControlWord } from '../../communicate/collective.ts';
 import { timedOut } from '../../communicate/failures.ts';
 import { type Inbox, inboxOf } from '../../communicate/inbox.ts';
 import type { CostMeter } from '../../monitor/costs.ts';
@@ -28,9 +29,13 @@ export interface ServeOptions {
   readonly now: () => number;
   /** When training began, by `now`. */
   readonly began: number;
+  /** Points of the curve that were made before this server. */
+  readonly early: number;
   /** Called every `keepEvery` updates, so that no more of them can be lost. */
   readonly keep: () => void;
   readonly keepEvery: number;
+  /** The user wants a checkpoint. */
+  readonly isDue: () => boolean;
   readonly pause: (() => Promise<void> | undefined) | undefined;
   readonly onActivity: RankHost['onActivity'];
 }
@@ -50,7 +55,7 @@ export class Serving {
   readonly snapshots: SegmentSnapshot[] = [];
   #kept: number;
   /** Rank 0's word that ended the run. */
-  control = 0;
+  control: ControlWord = CONTROL.go;
   #loss = Number.NaN;
 
   constructor(options: ServeOptions) {
@@ -105,8 +110,8 @@ export class Serving {
       target.push(push);
       meter.steps = server.version;
       meter.rows = server.rows;
-      if (control !== 0 && this.control === 0) {
-        this.control = control;
+      if (control !== CONTROL.go && this.control === CONTROL.go) {
+        this.control = control as ControlWord;
         server.end();
       }
     }
@@ -114,12 +119,13 @@ export class Serving {
 
   /** Snapshots of the curve, and of the state that a server after this one would begin with. */
   #record(): void {
-    const { server, trainingRows, now, began, keep, keepEvery } = this.#options;
-    if (server.version - this.#kept >= keepEvery) {
+    const { server, trainingRows, now, began, early, keep, keepEvery, isDue } = this.#options;
+    const since = server.version - this.#kept;
+    if (since >= keepEvery || (since > 0 && isDue())) {
       this.#kept = server.version;
       keep();
     }
-    if (server.rows < snapshotDue(this.snapshots.length) * trainingRows) return;
+    if (server.rows < snapshotDue(early + this.snapshots.length) * trainingRows) return;
     this.snapshots.push({ atMs: now() - began, rows: server.rows, updates: server.version, weights: server.weights.slice() });
   }
 }

@@ -1,11 +1,12 @@
 import type { Channel } from '../../communicate/channel.ts';
-import { CONTROL } from '../../communicate/collective.ts';
+import type { ControlWord } from '../../communicate/collective.ts';
 import { assert } from '../../errors.ts';
 import { addCounts, CostMeter, type RankCosts, utilisationOf } from '../../monitor/costs.ts';
 import { finish, type Snapshot } from '../batch-finish.ts';
 import { type BatchSetup, choiceOf, coordinatesOf, kernelLossOf, setUp, vectorOf } from '../batch-setup.ts';
 import type { StrategyChoice } from '../choice.ts';
 import { gatherText, gatherVectors } from '../gather.ts';
+import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from '../going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../job.ts';
 import { OwnBatches } from '../own-batches.ts';
 import type { RankHost, Strategy } from '../strategy.ts';
@@ -16,9 +17,11 @@ import { Replay } from './replay.ts';
 import { type Segment, segmentsOf } from './segments.ts';
 import { Serving } from './serve.ts';
 import { ParameterServer, type ServerOptions, type ServerSnapshot } from './server.ts';
+import { snapshotFor } from './snapshot.ts';
 import { RuleUpdater } from './updater.ts';
 import { Working } from './work.ts';
 
+const NAME = 'parameter-server';
 /** Updates that may be lost with a server. */
 const KEEP_EVERY = 100;
 /** Staleness to which rates are adapted beforehand: with clocks, more is rare. */
@@ -28,7 +31,7 @@ const MOST_DELAY = 3;
  * Workers compute gradients of mini-batches of their own rows and push them to servers, which have the weights, and change them
  * (Li et al., OSDI 2014). Ranks behind the workers are servers. How much workers wait for each other is the consistency's business.
  */
-export const parameterServer: Strategy = { name: 'parameter-server', run, merge, channels: true };
+export const parameterServer: Strategy = { name: NAME, run, merge, wholeOf, channels: true };
 
 export function consistencyOf({ staleness }: Pick<StrategyChoice, 'staleness'>): Consistency {
   return staleness === 'asynchronous' ? asynchronous : staleSynchronous(staleness);
@@ -110,7 +113,7 @@ async function work(
     // Should a server be lost, this shows how much was lost with it.
     const { generation } = host.world;
     const state = working.versions.map((version, server): ServersState => ({ server, snapshot: undefined, seen: { generation, version } }));
-    host.keep?.(checkpointOf(setup, state));
+    host.keep?.(batchCheckpoint(setup, NAME, state, trainedBefore(job) + host.now() - began));
     throw error;
   }
   return undefined;
@@ -135,7 +138,12 @@ async function serve(
   const server = serverOf(job, setup, segment, number, host.world.generation);
   const choice = choiceOf(job);
   const order = choice.replay?.[number];
-  const checkpoint = (): Checkpoint => checkpointOf(setup, [{ server: number, snapshot: server.snapshot(), seen: undefined }]);
+  const before = trainedBefore(job);
+  const checkpoint = (): Checkpoint => {
+    const state: ServersState[] = [{ server: number, snapshot: server.snapshot(), seen: undefined }];
+    return batchCheckpoint(setup, NAME, state, before + host.now() - began);
+  };
+  const timer = new CheckpointTimer(job, host.now);
   const serving = new Serving({
     server,
     replay: order === undefined ? undefined : new Replay(server, takenOf(order, job.partition.workers)),
@@ -145,9 +153,14 @@ async function serve(
     trainingRows: setup.problem.layout.rows,
     meter,
     now: host.now,
-    began,
-    keep: () => host.keep?.(checkpoint()),
+    began: began - before,
+    early: curveBefore(job),
+    keep: () => {
+      host.keep?.(checkpoint());
+      timer.taken();
+    },
     keepEvery: KEEP_EVERY,
+    isDue: () => timer.isDue,
     pause: host.pause,
     onActivity: host.onActivity,
   });
@@ -158,6 +171,7 @@ async function serve(
     host.keep?.(checkpoint());
     throw error;
   }
+  if (isLimited(endReason(setup, serving.control))) host.keep?.(checkpoint());
   const words = server.order.words();
   return {
     report: {
@@ -202,13 +216,23 @@ function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number:
     server.loseTo(seen);
     return server;
   }
-  const server = ParameterServer.restore(options, before.snapshot);
+  const server = ParameterServer.restore(options, snapshotFor(before.snapshot, job.partition.workers, consistency.clocked));
   server.loseTo(seen);
   return server;
 }
 
-function checkpointOf(setup: BatchSetup, state: readonly ServersState[]): Checkpoint {
-  return { optimizer: 'parameter-server', state, fingerprint: setup.fingerprint, watch: undefined, steps: [] };
+/** Points of the curve that were due before a run went on, by every server alike: the one that is farthest behind decides. */
+function curveBefore({ resume, store }: TrainingJob): number {
+  const states = resume?.state as readonly ServersState[] | undefined;
+  if (states === undefined) return 0;
+  return snapshotsUntil(Math.min(...states.map(({ snapshot }) => snapshot?.rows ?? 0)) / store.training.layout.rows);
+}
+
+/** What a user goes on from: a state of every server, and nothing of the ranks that there were. */
+function wholeOf(kept: Checkpoint, { strategy }: Pick<TrainingJob, 'strategy'>): Checkpoint | undefined {
+  const states = kept.state as readonly ServersState[];
+  const known = states.filter(({ snapshot }) => snapshot !== undefined).length;
+  return known < (strategy?.servers ?? 1) ? undefined : { ...kept, state: states.map((state) => ({ ...state, seen: undefined })) };
 }
 
 /** Of every server the newest state. */
@@ -276,7 +300,7 @@ async function end(
     vector: vectorOf(whole(0)),
     updates: first.version,
     passes: passes(first.rows),
-    reason: reasonOf(Math.max(...servers.map(({ control }) => control))),
+    reason: endReason(setup, Math.max(...servers.map(({ control }) => control)) as ControlWord),
     snapshots,
     costs: {
       strategy: choiceOf(job).name,
@@ -290,9 +314,4 @@ async function end(
     notes,
     orders: servers.every(({ hasOrder }) => hasOrder) ? orders.slice(workers).map(([words]) => Int32Array.from(words)) : undefined,
   });
-}
-
-function reasonOf(control: number): TrainingOutcome['reason'] {
-  if (control === CONTROL.abort) return 'aborted';
-  return control === CONTROL.timeLimit ? 'time limit' : 'epochs done';
 }
