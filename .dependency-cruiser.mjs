@@ -49,8 +49,8 @@ const NODE_MODULES = [
   [
     'network',
     'net|tls|http|https|http2|dgram|dns',
-    ['communicate', 'dashboard', 'engines/ray', 'engines/cluster'],
-    'Bytes between ranks move through a channel of communicate/, where limits and deadlines are kept; a cluster’s own service is spoken to by its engine.',
+    ['communicate', 'dashboard', 'data/source', 'engines/ray', 'engines/cluster'],
+    'Bytes between ranks move through a channel of communicate/, where limits and deadlines are kept; data/source/ reads what addresses hold; a cluster’s own service is spoken to by its engine.',
   ],
   [
     'files',
@@ -70,7 +70,7 @@ const NODE_MODULES = [
     ['data', 'communicate', 'engines', 'run', 'cli'],
     'What the machine has (cores, memory) may change speed, never a result: the numerical core must not know it.',
   ],
-  ['waits', 'timers/promises', ['engines'], 'Only what waits for another program looks at the clock.'],
+  ['waits', 'timers/promises', ['data/source', 'engines'], 'Only what waits for another program looks at the clock.'],
   ['terminal', 'readline|readline/promises|tty|process', ['cli'], 'Only the command line talks to a terminal.'],
 ];
 

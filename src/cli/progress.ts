@@ -1,3 +1,4 @@
+import type { Download } from '../data/spool.ts';
 import type { RunEvent } from '../run/types.ts';
 import { noteText } from './format/error.ts';
 import { INITIAL, type ProgressState, progressAfter, progressLine } from './format/progress.ts';
@@ -36,6 +37,8 @@ export class LiveProgress {
     this.#state = { ...this.#state, phase: 'statistics', rows };
     this.#draw();
   }
+
+  readonly download = (download: Download): void => this.onEvent({ kind: 'download', ...download });
 
   note(text: string): void {
     this.#clear();

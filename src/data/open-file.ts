@@ -36,7 +36,8 @@ function fileError(path: string, why: string, cause?: unknown): ParagradError {
 }
 
 async function missing(path: string): Promise<ParagradError> {
-  if (/^[a-z][a-z0-9+.-]*:\/\//iu.test(path)) return fileError(path, 'is an address: only local files are read');
+  if (/^[a-z][a-z0-9+.-]*:\/\//iu.test(path))
+    return fileError(path, 'is an address of a kind that is not read: only local files, http:// and https:// are');
   const near = nearestName(basename(path), await readdir(dirname(path)).catch(() => []));
   const hint = near === undefined ? '' : `; did you mean ${quote(join(dirname(path), near))}?`;
   return fileError(path, `does not exist${hint}`);

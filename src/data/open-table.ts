@@ -55,7 +55,7 @@ export async function openTable(source: TableSource, options: OpenOptions = {}):
 
 async function openOne(source: TableSource, options: OpenOptions): Promise<Table> {
   const reading = readOptions(options);
-  const { label, files, release } = await findFiles(source);
+  const { label, files, release } = await findFiles(source, options);
   try {
     const open = formatOf(files[0]);
     const other = files.find((file) => formatOf(file) !== open);

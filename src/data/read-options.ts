@@ -2,10 +2,11 @@ import { ParagradError } from '../errors.ts';
 import type { BadRowsMode } from './bad-rows.ts';
 import { memoryLimitBytes } from './limits.ts';
 import { quote, unknownColumn } from './names.ts';
+import type { DownloadOptions } from './spool.ts';
 import type { ColumnChoices, ColumnKind } from './table.ts';
 
 /** How a file is to be read. */
-export interface OpenOptions extends ColumnChoices {
+export interface OpenOptions extends ColumnChoices, DownloadOptions {
   /**
    * Kinds that a model expects, by column name: they come before what the sample says, and no other column is read. Names that
    * the source lacks are ignored.

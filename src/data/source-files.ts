@@ -2,7 +2,9 @@ import { ParagradError } from '../errors.ts';
 import { expandPattern, isPattern } from './glob.ts';
 import { compareUtf8, listOf } from './names.ts';
 import { type FileHead, readHead } from './open-file.ts';
-import { type Spooled, spool } from './spool.ts';
+import { isAddress } from './source/location.ts';
+import { shown } from './source/shown.ts';
+import { type DownloadOptions, type Spooled, spool, spoolAddress } from './spool.ts';
 import type { TableSource } from './table.ts';
 
 export type { TableSource };
@@ -21,36 +23,43 @@ export function isTableSource(source: unknown): source is TableSource {
 
 /** The source as people would name it. */
 export function labelOf(source: TableSource): string {
-  if (typeof source === 'string') return source === '-' ? 'standard input' : source;
-  return source.length === 1 ? labelOf(source[0] as string) : `${source[0]} and ${source.length - 1} more`;
+  if (typeof source === 'string') return source === '-' ? 'standard input' : shown(source);
+  return source.length === 1 ? labelOf(source[0] as string) : `${labelOf(source[0] as string)} and ${source.length - 1} more`;
+}
+
+/** Whether a source is gone, or costs a way to a server, when it has been read: it is not looked at twice. */
+export function isReadOnce(source: TableSource): boolean {
+  return [source].flat().some((each) => each === '-' || isAddress(each));
 }
 
 /**
- * Finds the files of a source and reads their heads.
+ * Finds the files of a source and reads their heads; what is at an address is copied to a temporary file until `release`.
  *
- * @throws PARAGRAD_FILE when one is missing, a folder, empty or unreadable, or a pattern means no file
+ * @throws PARAGRAD_FILE when one is missing, a folder, empty or unreadable, or a pattern means no file; PARAGRAD_REMOTE
  */
-export async function findFiles(source: TableSource): Promise<SourceFiles & { release(): void }> {
+export async function findFiles(source: TableSource, options: DownloadOptions = {}): Promise<SourceFiles & { release(): void }> {
   const given = typeof source === 'string' ? [source] : [...new Set(source)];
   if (given.length === 0) throw new ParagradError('PARAGRAD_FILE', 'no file is given');
   if (given.length > 1 && given.includes('-'))
     throw new ParagradError('PARAGRAD_FILE', 'standard input (-) cannot be mixed with files', { place: { file: '-' } });
-  if (given[0] === '-') return fromStandardInput();
   const paths = new Set<string>();
   for (const each of given) {
-    const found = isPattern(each) ? await expandPattern(each) : [each];
+    const found = !isAddress(each) && isPattern(each) ? await expandPattern(each) : [each];
     if (found.length === 0) throw new ParagradError('PARAGRAD_FILE', `${each} means no file`, { place: { file: each } });
     for (const path of found) paths.add(path);
   }
-  const files: FileHead[] = [];
-  for (const path of [...paths].sort(compareUtf8)) files.push(await readHead(path));
-  return { label: labelOf(given), files: files as unknown as SourceFiles['files'], release: () => undefined };
-}
-
-async function fromStandardInput(): Promise<SourceFiles & { release(): void }> {
-  const { path, release }: Spooled = await spool(process.stdin);
+  const copies: Spooled[] = [];
+  const release = (): void => {
+    for (const copy of copies) copy.release();
+  };
   try {
-    return { label: 'standard input', files: [await readHead(path, 'standard input')], release };
+    const files: FileHead[] = [];
+    for (const path of [...paths].sort(compareUtf8)) {
+      const copy = path === '-' ? await spool(process.stdin) : isAddress(path) ? await spoolAddress(path, options) : undefined;
+      if (copy !== undefined) copies.push(copy);
+      files.push(await (copy === undefined ? readHead(path) : readHead(copy.path, labelOf(path))));
+    }
+    return { label: labelOf(given), files: files as unknown as SourceFiles['files'], release };
   } catch (error) {
     release();
     throw error;

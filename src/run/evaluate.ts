@@ -7,7 +7,7 @@ import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetr
 import { brierScore, type ErrorMeasures, errorMeasures, type ThresholdMeasures, thresholdMeasures } from './measures.ts';
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
-import { type PredictionBlock, type Predictions, type PredictReport, predict } from './predict.ts';
+import { type PredictionBlock, type Predictions, type PredictOptions, type PredictReport, predict } from './predict.ts';
 import { checkThreshold } from './threshold.ts';
 import { fromLog, isLog } from './validate.ts';
 
@@ -20,6 +20,7 @@ export interface EvaluateOptions {
   readonly badRows?: 'error' | 'impute' | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRows?: ((rows: number) => void) | undefined;
+  readonly onDownload?: PredictOptions['onDownload'];
 }
 
 export interface Evaluation extends PredictReport {
@@ -52,8 +53,13 @@ export async function evaluate(model: FittedModel | string, file: TableSource, o
   const source = labelOf(file);
   const threshold = checkThreshold(fitted, options.threshold);
   const { target } = fitted.record;
-  const { signal, badRows } = options;
-  const predictions = await predict(fitted, file, { target: true, ...(signal && { signal }), ...(badRows && { badRows }) });
+  const { signal, badRows, onDownload } = options;
+  const predictions = await predict(fitted, file, {
+    target: true,
+    ...(signal && { signal }),
+    ...(badRows && { badRows }),
+    ...(onDownload && { onDownload }),
+  });
   try {
     const { report } = predictions;
     const headOf = (rows: number): Omit<Evaluation, 'metrics'> => {

@@ -4,6 +4,7 @@ import { openTable } from '../data/open-table.ts';
 import { RunningTree } from '../data/running-tree.ts';
 import { schemaOf } from '../data/schema.ts';
 import type { TableSource } from '../data/source-files.ts';
+import type { Download } from '../data/spool.ts';
 import { type ColumnStatistics, choose, mergeStatistics, statisticsOf } from '../data/statistics.ts';
 import type { Table, Values } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
@@ -68,6 +69,8 @@ export interface InspectOptions
   readonly dtype?: 'f32' | 'f64';
   /** Write the encoded columns here, exactly as training sees them (Parquet); needs `target`. */
   readonly encoded?: string;
+  /** Of a file at an address: what has come of it. */
+  readonly onDownload?: (download: Download) => void;
 }
 
 /**
@@ -85,7 +88,7 @@ export async function inspectData(files: TableSource, options: InspectOptions = 
     throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', {
       place: { option: '--encoded' },
     });
-  const table = await openTable(files, choices);
+  const table = await openTable(files, { ...choices, signal, onDownload: options.onDownload });
   try {
     const schema = schemaOf(table, { target, ...choices });
     const { rows, statistics, dictionaries } = await statisticsOfAll(table, new Set(drop), signal);

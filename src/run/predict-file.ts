@@ -4,7 +4,7 @@ import { type OutColumn, type OutValues, rowEncoder, rowFormat } from '../data/w
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
 import { writeStream, writeWhole } from './out-file.ts';
-import { type PredictionBlock, type PredictReport, predict } from './predict.ts';
+import { type PredictionBlock, type PredictOptions, type PredictReport, predict } from './predict.ts';
 import { checkThreshold, isPositive } from './threshold.ts';
 
 export interface PredictFileOptions {
@@ -17,6 +17,7 @@ export interface PredictFileOptions {
   readonly badRows?: 'error' | 'impute';
   readonly signal?: AbortSignal;
   readonly onRows?: (rows: number) => void;
+  readonly onDownload?: PredictOptions['onDownload'];
 }
 
 export interface PredictSummary extends PredictReport {
@@ -33,12 +34,16 @@ export interface PredictSummary extends PredictReport {
  * @throws PARAGRAD_MODEL_FOLDER …, what reading throws, PARAGRAD_OUT when `to` cannot be written.
  */
 export async function predictFile(modelFolder: string, source: TableSource, options: PredictFileOptions): Promise<PredictSummary> {
-  const { to, signal, badRows } = options;
+  const { to, signal, badRows, onDownload } = options;
   const file = typeof to === 'string' ? to : undefined;
   const format = rowFormat(file, options.format);
   const model = await loadModel(modelFolder);
   const threshold = checkThreshold(model, options.threshold);
-  const predictions = await predict(model, source, { ...(signal && { signal }), ...(badRows && { badRows }) });
+  const predictions = await predict(model, source, {
+    ...(signal && { signal }),
+    ...(badRows && { badRows }),
+    ...(onDownload && { onDownload }),
+  });
   try {
     const parts = encoded(rowEncoder(format, columnsOf(model, predictions.report)), model, predictions.blocks, { ...options, threshold });
     await (typeof to === 'string' ? writeWhole(to, parts) : writeStream(to, parts));

@@ -3,6 +3,7 @@ import { encodeRows, expectedByModel, type RowEncoding } from '../data/encode-ro
 import { type Encoder, encodedWidth } from '../data/encoder.ts';
 import { openTable } from '../data/open-table.ts';
 import { labelOf, type TableSource } from '../data/source-files.ts';
+import type { Download } from '../data/spool.ts';
 import { growSegment, newSegment } from '../data/store.ts';
 import { Scorer } from '../engines/scorer.ts';
 import { ParagradError } from '../errors.ts';
@@ -68,6 +69,8 @@ export interface PredictOptions {
   /** A wrong value in a column that the model uses: default 'error'; 'impute': it counts as missing. */
   readonly badRows?: 'error' | 'impute';
   readonly signal?: AbortSignal;
+  /** Of a file at an address: what has come of it. */
+  readonly onDownload?: (download: Download) => void;
 }
 
 /**
@@ -83,14 +86,20 @@ export async function predict(model: FittedModel, source: TableSource, options: 
   // Weights say how much a known target counts: nothing to a prediction.
   const weight = target === undefined ? undefined : rowColumns?.weight;
   const columns = { weight, offset: rowColumns?.offset, id: rowColumns?.id };
-  const badRows = options.badRows ?? 'error';
+  const { signal, onDownload, badRows = 'error' } = options;
   if (badRows !== 'error' && badRows !== 'impute')
     throw new ParagradError('PARAGRAD_OPTION', `--bad-rows must be error or impute here, not '${badRows}': every row is predicted`, {
       place: { option: '--bad-rows' },
     });
-  const table = await openTable(source, { badRows, expected: expectedByModel(encoder, target, columns), expectedId: columns.id });
+  const table = await openTable(source, {
+    badRows,
+    expected: expectedByModel(encoder, target, columns),
+    expectedId: columns.id,
+    signal,
+    onDownload,
+  });
   try {
-    const encoding = encodeRows(table, encoder, { dtype: layout.dtype, target, columns, signal: options.signal });
+    const encoding = encodeRows(table, encoder, { dtype: layout.dtype, target, columns, signal });
     if (encoder.columns.length > 0 && encoder.columns.every(({ name }) => encoding.missingColumns.includes(name)))
       throw new ParagradError(
         'PARAGRAD_COLUMN',

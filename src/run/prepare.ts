@@ -9,6 +9,7 @@ import type { EncodeProgress } from '../data/encoded.ts';
 import { openTable } from '../data/open-table.ts';
 import type { OpenOptions } from '../data/read-options.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
+import type { Download } from '../data/spool.ts';
 import { INGEST_ROWS, type Table } from '../data/table.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
@@ -45,7 +46,8 @@ const BASE_BYTES = 256 * 1024 ** 2;
  * @throws PARAGRAD_MEMORY when `memoryBytes` does not suffice; PARAGRAD_OUT, PARAGRAD_OUT_EXISTS; what reading and encoding throw.
  */
 export function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
-  return prepareFrom(isTableSource(source) ? { open: (how) => openTable(source, how) } : source, options);
+  const onDownload = (download: Download): void => options.onEvent?.({ kind: 'download', ...download });
+  return prepareFrom(isTableSource(source) ? { open: (how) => openTable(source, { ...how, onDownload }) } : source, options);
 }
 
 /** A table that can be opened. */

@@ -7,8 +7,10 @@ import { classTotalsOf, encodedWithoutRows, loadValidation } from '../data/datas
 import { type Dataset, openDataset } from '../data/dataset/read.ts';
 import { checkMemory, type Encoded } from '../data/encoded.ts';
 import { memoryLimitBytes } from '../data/limits.ts';
-import { isTableSource, type TableSource } from '../data/source-files.ts';
+import { absolute } from '../data/source/location.ts';
+import { isReadOnce, isTableSource, type TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
+import type { DataSource } from '../strategies/job.ts';
 import { type Cached, cached, cacheKey } from './cache.ts';
 import { encodingOptionsOf } from './dataset.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -23,6 +25,8 @@ export interface RowsOfWorkers {
   readonly encoded: Encoded;
   /** Folders that are of this run only. */
   readonly temporary: readonly string[];
+  /** Where workers find it. @param factors class weights of the run */
+  source(factors: ClassWeights | undefined): DataSource;
   /** Class weights for `--class-weight balanced`. @throws PARAGRAD_OPTION */
   balance(): Promise<ClassWeights>;
   /** With the validation rows: after training. */
@@ -64,13 +68,13 @@ async function rowsAt(
   const seconds = { read: 0, encode: 0 };
   const build = async (out: string): Promise<void> => {
     const onEvent = (event: RunEvent): void => {
-      if (event.kind === 'reading') emit(event);
+      if (event.kind === 'reading' || event.kind === 'download') emit(event);
     };
     const made = await prepare(source, { ...encodingOptionsOf(options), out, onEvent, ...(signal === undefined ? {} : { signal }) });
     seconds.read = made.seconds.read;
     seconds.encode = (performance.now() - began) / 1000 - seconds.read;
   };
-  if (isTableSource(source) && ![source, options.validationData ?? []].flat(2).includes('-')) {
+  if (isTableSource(source) && ![source, options.validationData ?? []].some(isReadOnce)) {
     const { dataset, made, release, discard }: Cached = await cached(await cacheKey(source, options), build);
     emit({
       kind: 'note',
@@ -108,6 +112,10 @@ function rowsOf(
     dataset,
     encoded,
     temporary,
+    source: (factors) => {
+      const { id, shards } = dataset.manifest;
+      return { folder: absolute(dataset.folder), bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0), id, factors };
+    },
     balance: async () => classWeightsOf(encoded.target, await classTotalsOf(dataset)),
     withValidation: async () => ({ ...encoded, store: await loadValidation(dataset, undefined) }),
     release,

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { ArraySource } from '../data/arrays.ts';
 import { balanceClasses } from '../data/class-weights.ts';
 import { loadDataset } from '../data/dataset/load.ts';
@@ -9,6 +8,7 @@ import type { Encoded, EncodeProgress } from '../data/encoded.ts';
 import { encodedColumns } from '../data/encoder.ts';
 import type { Packers } from '../data/kept.ts';
 import { openTable } from '../data/open-table.ts';
+import { absolute as absoluteLocation } from '../data/source/location.ts';
 import { isTableSource, type TableSource } from '../data/source-files.ts';
 import type { RowColumns } from '../data/table.ts';
 import { type EngineOptions, type Session, WITH_PROCESSES } from '../engines/engine.ts';
@@ -91,10 +91,8 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
     const initial =
       resolved.init === undefined || resume !== undefined ? undefined : initialVector(await loadModel(resolved.init), encoded);
     if (initial?.note !== undefined) emit({ kind: 'note', text: initial.note });
-    const data =
-      rows === undefined ? undefined : { folder: path.resolve(rows.dataset.folder), id: rows.dataset.manifest.id, factors: classWeights };
     const strategy = await strategyChoice(resolved, encoded.store.training.layout, plan.partition.workers);
-    const job = { ...jobOf(encoded, resolved, plan), strategy, source: data, resume, initial: initial?.vector };
+    const job = { ...jobOf(encoded, resolved, plan), strategy, source: rows?.source(classWeights), resume, initial: initial?.vector };
     const session = await crew.open(plan.engine, ranksOf(job) + backupsOf(resolved, plan.partition.workers), {
       ...engineOptionsOf(resolved, { attach: going?.job, onJob }),
       remove: rows?.temporary,
@@ -182,15 +180,15 @@ async function encodeSource(
   const onProgress = ({ phase, rows }: EncodeProgress): void => emit({ kind: 'reading', part: phase, rows });
   if (isTableSource(source)) {
     const packers = (layout: Layout): Promise<Packers> => packersFor(planOf(layout, options), crew);
-    return encodeFile(source, { ...tableOptions(options, { signal, onProgress }), packers });
+    return encodeFile(source, { ...tableOptions(options, { signal, onProgress }), packers }, emit);
   }
   if ('manifest' in source) return loadDataset(source, { signal, onProgress });
   return encodeArrays(source, { ...encodingOf(options), signal, onProgress, workers: await packersOf(source, options, crew) });
 }
 
-async function encodeFile(source: TableSource, options: EncodeTableOptions): Promise<Encoded> {
+async function encodeFile(source: TableSource, options: EncodeTableOptions, emit: (event: RunEvent) => void): Promise<Encoded> {
   const began = performance.now();
-  const table = await openTable(source, options);
+  const table = await openTable(source, { ...options, onDownload: (download) => emit({ kind: 'download', ...download }) });
   const opened = (performance.now() - began) / 1000;
   try {
     const encoded = await encodeTable(table, options);
@@ -238,7 +236,7 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
 
 /** Paths that hold wherever a run is resumed from. */
 function absolute(source: TableSource): TableSource {
-  const full = (file: string): string => (file === '-' ? file : path.resolve(file));
+  const full = (file: string): string => (file === '-' ? file : absoluteLocation(file));
   return typeof source === 'string' ? full(source) : source.map(full);
 }
 

@@ -178,6 +178,7 @@ export type RunEvent =
   | { readonly kind: 'reading'; readonly part: 'statistics' | 'encode'; readonly rows: number }
   | { readonly kind: 'schema'; readonly schema: SchemaSummary }
   | { readonly kind: 'plan'; readonly plan: PlanSummary }
+  | { readonly kind: 'download'; readonly source: string; readonly bytes: number; readonly total: number | undefined }
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'saved'; readonly path: string };

@@ -62,9 +62,11 @@ export interface Elastic {
   readonly layout: Layout;
 }
 
-/** A dataset folder: its path, the id of its manifest, and what weights of training rows are multiplied with, by class. */
+/** A dataset folder: its path or address, the id of its manifest, and what weights of training rows are multiplied with, by class. */
 export interface DataSource {
   readonly folder: string;
+  /** Of all shards: where memory is asked for before the workers start. */
+  readonly bytes?: number | undefined;
   readonly id: string;
   readonly factors?: ClassWeights | undefined;
 }

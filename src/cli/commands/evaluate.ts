@@ -14,7 +14,13 @@ export async function evaluateCommand(model: string, file: TableSource, flags: E
     const { evaluate } = await import('../../run/evaluate.ts');
     const evaluation = await interruptible(
       (signal) =>
-        evaluate(model, file, { threshold: flags.threshold, badRows: flags.badRows, signal, onRows: (rows) => progress.rows(rows) }),
+        evaluate(model, file, {
+          threshold: flags.threshold,
+          badRows: flags.badRows,
+          signal,
+          onRows: (rows) => progress.rows(rows),
+          onDownload: progress.download,
+        }),
       () => progress.note('interrupted'),
     );
     progress.end();

@@ -37,7 +37,7 @@ export async function inspectCommand(source: TableSource, flags: InspectFlags, t
   try {
     const { inspectData } = await import('../../run/inspect.ts');
     const description = await interruptible(
-      (signal) => inspectData(source, { ...options, signal }),
+      (signal) => inspectData(source, { ...options, signal, onDownload: progress.download }),
       () => progress.note('interrupted'),
     );
     progress.end();

@@ -45,6 +45,7 @@ async function predictRows(
     threshold,
     signal,
     onRows,
+    onDownload: progress.download,
     ...(flags.badRows && { badRows: flags.badRows }),
   });
   progress.end();

@@ -5,16 +5,25 @@ import { plural } from './text.ts';
 
 /** What the progress line knows: made from events, nothing else. */
 export interface ProgressState {
-  readonly phase: 'opening' | 'statistics' | 'encode' | 'training';
+  readonly phase: 'opening' | 'download' | 'statistics' | 'encode' | 'training';
   readonly rows: number;
+  readonly download: { readonly bytes: number; readonly total: number | undefined };
   readonly plan: PlanSummary | undefined;
   readonly step: { passes: number; objective: number; gap: number; nullLoss: number; atMs: number } | undefined;
 }
 
-export const INITIAL: ProgressState = { phase: 'opening', rows: 0, plan: undefined, step: undefined };
+export const INITIAL: ProgressState = {
+  phase: 'opening',
+  rows: 0,
+  download: { bytes: 0, total: undefined },
+  plan: undefined,
+  step: undefined,
+};
 
 export function progressAfter(state: ProgressState, event: RunEvent): ProgressState {
   switch (event.kind) {
+    case 'download':
+      return { ...state, phase: 'download', download: event };
     case 'reading':
       return { ...state, phase: event.part, rows: event.rows };
     case 'plan':
@@ -35,6 +44,10 @@ function passBytes(plan: PlanSummary): number {
 export function progressLine(state: ProgressState, elapsedMs: number): string {
   const time = seconds(elapsedMs / 1000);
   if (state.phase === 'opening') return ['opening', time].join('   ');
+  if (state.phase === 'download') {
+    const { bytes: done, total } = state.download;
+    return ['downloading', total === undefined ? bytes(done) : `${bytes(done)} of ${bytes(total)}`, time].join('   ');
+  }
   if (state.phase !== 'training')
     return [state.phase === 'statistics' ? 'reading' : 'encoding', plural(state.rows, 'row'), time].join('   ');
   const { step, plan } = state;

@@ -12,7 +12,13 @@ export function damaged(path: string, why: string, cause?: unknown): ParagradErr
 }
 
 export function missingFile(path: string, error: NodeJS.ErrnoException): ParagradError {
-  return damaged(path, error.code === 'ENOENT' ? 'is missing: the dataset is not whole' : `cannot be opened (${error.message})`, error);
+  return damaged(
+    path,
+    error.code === 'ENOENT' || error.code === 'PARAGRAD_FILE'
+      ? 'is missing: the dataset is not whole'
+      : `cannot be opened (${error.message})`,
+    error,
+  );
 }
 
 export function mixed(path: string, other: string, own: string): ParagradError {

@@ -1,7 +1,10 @@
-import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { crc32c, crcText } from '../../crc32c.ts';
+import { ParagradError } from '../../errors.ts';
 import { layoutOf } from '../../partition/layout.ts';
+import { isAddress, openSource, readText, within } from '../source/location.ts';
+import { shown } from '../source/shown.ts';
+import type { Source } from '../source/source.ts';
 import { damaged, missingFile, mixed, newer, notADataset } from './failures.ts';
 import {
   type ChunkEntry,
@@ -18,6 +21,11 @@ import {
   type TensorName,
 } from './format.ts';
 
+/** A manifest is a line per chunk: this is one of millions. */
+const MOST_MANIFEST_BYTES = 512 * 1024 * 1024;
+/** What is a table, and no folder. */
+const TABLE = /\.(csv|tsv|txt|json|jsonl|ndjson|parquet|pq|gz)$/iu;
+
 /** A dataset folder whose manifest has been read and checked; its shards have not been looked at. */
 export interface Dataset {
   readonly folder: string;
@@ -26,8 +34,22 @@ export interface Dataset {
   readonly shards: readonly ShardPlan[];
 }
 
-/** Whether a path is a folder that is meant as a dataset: whole or not. */
+/**
+ * Whether a location is a folder that is meant as a dataset: whole or not; at an address: whether it has a manifest.
+ *
+ * @throws PARAGRAD_REMOTE
+ */
 export async function isDataset(path: string): Promise<boolean> {
+  if (isAddress(path)) {
+    if (TABLE.test(new URL(path).pathname)) return false;
+    return openSource(within(path, MANIFEST)).then(
+      (source) => source.close().then(() => true),
+      (error: unknown) => {
+        if (isMissing(error)) return false;
+        throw error;
+      },
+    );
+  }
   const files = await readdir(path).catch(() => []);
   return files.some((file) => file === MANIFEST || /^shard-\d+\.safetensors$/u.test(file));
 }
@@ -39,9 +61,10 @@ export async function isDataset(path: string): Promise<boolean> {
  * other `numericsVersion`; PARAGRAD_DATASET_FILE when the manifest was changed or cut off
  */
 export async function openDataset(folder: string, numericsVersion: number): Promise<Dataset> {
-  const path = join(folder, MANIFEST);
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw notADataset(folder, `it has no ${MANIFEST} (was prepare ended before it was done?)`, cause);
+  const path = shown(within(folder, MANIFEST));
+  const text = await readText(within(folder, MANIFEST), MOST_MANIFEST_BYTES).catch((cause: unknown) => {
+    if (cause instanceof ParagradError && !isMissing(cause)) throw cause;
+    throw notADataset(shown(folder), `it has no ${MANIFEST} (was prepare ended before it was done?)`, cause);
   });
   let manifest: Manifest;
   try {
@@ -49,7 +72,7 @@ export async function openDataset(folder: string, numericsVersion: number): Prom
   } catch (cause) {
     throw damaged(path, 'is not JSON', cause);
   }
-  if (manifest?.format !== FORMAT) throw notADataset(folder, `${path} is not the manifest of one`);
+  if (manifest?.format !== FORMAT) throw notADataset(shown(folder), `${path} is not the manifest of one`);
   if (manifest.formatVersion !== FORMAT_VERSION) throw newer(path, 'format version', manifest.formatVersion, FORMAT_VERSION);
   if (manifest.numericsVersion !== numericsVersion) throw newer(path, 'numericsVersion', manifest.numericsVersion, numericsVersion);
   if (!isIntact(text, manifest.id)) throw damaged(path, 'was changed or cut off: its id does not fit its content');
@@ -94,11 +117,11 @@ export class ShardReader {
   readonly shard: ShardPlan;
   readonly #path: string;
   readonly #entries: readonly ChunkEntry[];
-  readonly #file: FileHandle;
+  readonly #file: Source;
 
-  private constructor(dataset: Dataset, index: number, file: FileHandle) {
+  private constructor(dataset: Dataset, index: number, file: Source) {
     this.shard = dataset.shards[index] as ShardPlan;
-    this.#path = join(dataset.folder, this.shard.file);
+    this.#path = shown(within(dataset.folder, this.shard.file));
     this.#entries = dataset.manifest.shards[index]?.chunks ?? [];
     this.#file = file;
   }
@@ -108,9 +131,10 @@ export class ShardReader {
    * another dataset
    */
   static async open(dataset: Dataset, index: number): Promise<ShardReader> {
-    const path = join(dataset.folder, (dataset.shards[index] as ShardPlan).file);
-    const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-      throw missingFile(path, error);
+    const path = within(dataset.folder, (dataset.shards[index] as ShardPlan).file);
+    const file = await openSource(path).catch((error: NodeJS.ErrnoException) => {
+      if (error instanceof ParagradError && !isMissing(error)) throw error;
+      throw missingFile(shown(path), error);
     });
     const reader = new ShardReader(dataset, index, file);
     try {
@@ -123,7 +147,7 @@ export class ShardReader {
   }
 
   async #checkHead(id: string): Promise<void> {
-    const { size } = await this.#file.stat();
+    const { size } = this.#file;
     const { bytes } = this.shard;
     const wanted = headOfShard(this.shard, id);
     const head = new Uint8Array(wanted.length);
@@ -152,13 +176,11 @@ export class ShardReader {
   }
 
   async #read(into: Uint8Array, at: number): Promise<void> {
-    for (let done = 0; done < into.length; ) {
-      const { bytesRead } = await this.#file.read(into, done, into.length - done, at + done).catch((cause: unknown) => {
-        throw damaged(this.#path, `cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause);
-      });
-      if (bytesRead === 0) throw damaged(this.#path, 'was cut off');
-      done += bytesRead;
-    }
+    if (at + into.length > this.#file.size) throw damaged(this.#path, 'was cut off');
+    await this.#file.read(into, at).catch((cause: unknown) => {
+      if (cause instanceof ParagradError) throw cause;
+      throw damaged(this.#path, `cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+    });
   }
 
   async close(): Promise<void> {
@@ -216,4 +238,10 @@ export function numbersOf(bytes: Uint8Array): Float64Array {
     { length: bytes.length / 8 },
     (_, i) => words.getUint32(8 * i, true) + words.getUint32(8 * i + 4, true) * 2 ** 32,
   );
+}
+
+/** There is no such thing. */
+function isMissing(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === 'PARAGRAD_FILE' || code === 'ENOENT';
 }

@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { reasonOf } from '../../data/source/reasons.ts';
 import { ParagradError } from '../../errors.ts';
 import type { RayAddress } from './address.ts';
 
@@ -96,27 +97,9 @@ function late({ url }: RayAddress, timeoutMs: number): ParagradError {
   });
 }
 
-const WHY: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'there is no machine of this name',
-  EAI_AGAIN: 'the name of the machine could not be looked up',
-  EHOSTUNREACH: 'there is no way to this machine',
-  ENETUNREACH: 'there is no way to this machine',
-  ETIMEDOUT: 'nothing answered',
-  ECONNRESET: 'the connection was cut: is it http where it should be https, or the other way round?',
-  EPROTO: 'it does not speak TLS: is it http:// instead of https://?',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: is it http:// instead of https://?',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by nobody known: name its authority in NODE_EXTRA_CA_CERTS',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by nobody known: name the authority in NODE_EXTRA_CA_CERTS',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by nobody known: name the authority in NODE_EXTRA_CA_CERTS',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-};
-
 /** The cluster cannot be reached. @param error of the connection */
 export function unreachable({ url }: RayAddress, error: NodeJS.ErrnoException): ParagradError {
-  const code = error.code ?? '';
-  const why = WHY[code] ?? (code.startsWith('HPE_') ? 'what answers speaks no HTTP' : error.message);
-  return new ParagradError('PARAGRAD_RAY_ADDRESS', `${url} cannot be reached: ${why}${code === '' ? '' : ` (${code})`}`, {
+  return new ParagradError('PARAGRAD_RAY_ADDRESS', `${url} cannot be reached: ${reasonOf(error)}`, {
     place: { option: '--ray-address' },
     cause: error,
   });

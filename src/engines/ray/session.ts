@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArrayTask, ArrayTaskResult } from '../../data/array-tasks.ts';
+import { isAddress } from '../../data/source/location.ts';
+import { shown } from '../../data/source/shown.ts';
 import { assert, type ErrorCode, ParagradError } from '../../errors.ts';
 import type { TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
 import type { EngineHooks, EngineOptions, Session } from '../engine.ts';
@@ -73,13 +73,22 @@ export class RaySession implements Session {
     const { store: _store, source, ...rest } = job;
     assert(source !== undefined, 'a job without data');
     const { remove: _remove, ray: { node = 'system', data = 'auto' } = {}, ...options } = this.#options;
-    const bytes = await folderBytes(source.folder);
-    const sent = data === 'send' || (data === 'auto' && !isLocal);
+    const { folder, bytes = 0 } = source;
+    const isRemote = isAddress(folder);
+    if (isRemote && data === 'send')
+      throw new ParagradError(
+        'PARAGRAD_OPTION',
+        `--ray-data send is for folders of this machine: workers read ${shown(folder)} themselves`,
+        {
+          place: { option: '--ray-data' },
+        },
+      );
+    const sent = !isRemote && (data === 'send' || (data === 'auto' && !isLocal));
     if (sent && data === 'auto' && bytes > SENT_BYTES)
       throw new ParagradError(
         'PARAGRAD_RAY_PACKAGE',
-        `the data are ${mib(bytes)} MiB, too much to send with a job: put the dataset (paragrad prepare) into a folder that all nodes of the cluster see at the same path, and train on it with --ray-data shared`,
-        { place: { file: source.folder } },
+        `the data are ${mib(bytes)} MiB, too much to send with a job: put the dataset (paragrad prepare) where all nodes of the cluster read it: at an http(s):// address (train on that), or into a folder that they see at the same path (--ray-data shared)`,
+        { place: { file: folder } },
       );
     const order: RayOrder = { workers: this.workers, job: rest, source: sent ? { ...source, folder: FILES.data } : source, options };
     const plan: LauncherPlan = {
@@ -91,7 +100,7 @@ export class RaySession implements Session {
       roomSeconds: ROOM_SECONDS,
     };
     const modules = node === 'ship' ? [await jobs.putPackage(await nodePackage(), () => note('sending Node.js to the cluster'))] : [];
-    const archive = await jobPackage(plan, order, sent ? source.folder : undefined);
+    const archive = await jobPackage(plan, order, sent ? folder : undefined);
     const workingDir = await jobs.putPackage(archive, () => note(`sending ${mib(archive.length)} MiB to the cluster`));
     await jobs.submit({
       id,
@@ -156,11 +165,6 @@ export class RaySession implements Session {
 }
 
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
-
-async function folderBytes(folder: string): Promise<number> {
-  const sizes = await Promise.all((await readdir(folder)).map(async (name) => (await stat(path.join(folder, name))).size));
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
 
 type LauncherLine =
   | { readonly kind: 'note'; readonly text: string }
