@@ -54,7 +54,7 @@ async function bundle(from, to) {
 }
 
 /** Under its name only when it is whole: a test that runs beside this build must not start half a file. */
-function write(file, contents) {
+export function write(file, contents) {
   mkdirSync(path.dirname(file), { recursive: true });
   const unfinished = `${file}.${process.pid}`;
   writeFileSync(unfinished, contents);

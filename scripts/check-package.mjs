@@ -23,6 +23,8 @@ const MUST_HAVE = [
 const MAY_HAVE = /^(dist\/|README(\.[\w-]+)?\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/;
 /** Texts with programs in TypeScript. */
 const PAGES = ['README.md', 'docs/api.md', 'docs/errors.md'];
+/** Parts of the command line's bundle: the build leaves none over. */
+const PART = /^dist\/cli\/part-\d+\.js$/;
 const MAX_PACKED_BYTES = 2 * 1024 * 1024;
 
 const shell = process.platform === 'win32';
@@ -36,7 +38,7 @@ function tool(name, args, cwd = ROOT) {
 function checkContents(packed, size) {
   for (const file of MUST_HAVE) if (!packed.includes(file)) problems.push(`${file} is not in the package (npm run build)`);
   for (const file of packed) if (!MAY_HAVE.test(file)) problems.push(`${file} should not be in the package`);
-  for (const file of packed.filter((name) => /\.m?js$/.test(name) && !MUST_HAVE.includes(name))) {
+  for (const file of packed.filter((name) => /\.m?js$/.test(name) && !MUST_HAVE.includes(name) && !PART.test(name))) {
     const source = file.replace(/^dist\//, 'src/').replace(/\.m?js$/, '.ts');
     if (!existsSync(path.join(ROOT, source))) problems.push(`${file} is a leftover: there is no ${source} (delete dist and build again)`);
   }
@@ -72,6 +74,9 @@ function checkAsUser(tarball) {
     'const { train, predict, loadModel } = await import("paragrad"); if (![train, predict, loadModel].every((f) => typeof f === "function")) process.exit(1)';
   if (spawnSync(process.execPath, ['--input-type=module', '-e', load], { cwd: user, stdio: 'inherit' }).status !== 0)
     problems.push('the package does not load');
+  const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  const said = spawnSync(process.execPath, [path.join(modules, 'paragrad/dist/cli/main.js'), '--version'], { cwd: user, encoding: 'utf8' });
+  if (said.stdout.trim() !== version) problems.push(`paragrad --version says ${JSON.stringify(said.stdout + said.stderr)}`);
 }
 
 try {
