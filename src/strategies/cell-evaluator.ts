@@ -36,6 +36,8 @@ export interface CellEvaluatorOptions extends PassPauses {
   readonly row: Collective;
   /** Of mini-batches; default 0. */
   readonly seed?: number | undefined;
+  /** Bytes of a Gram matrix that are reduced at a time, for each rank of a row (gram-plan.ts): for tests. */
+  readonly gramPieceBytes?: number | undefined;
   /** Sees this rank's own parts of every reduction before they are moved. */
   readonly onParts?: (pass: Pass, parts: readonly Part[]) => void;
 }
@@ -66,7 +68,8 @@ export class CellEvaluator implements Evaluator {
     this.#passes = new ChunkPasses(this.#cells, this.#workplaces, exchange, options);
     const { loss, classes } = options;
     this.#totals = new TotalsCells(share, this.#workplaces, classes);
-    this.#gram = new GramCells(options.store, share, { loss, classes: classes ?? 1 }, options.row, this.#workplaces);
+    const place = { share, members: options.partition.grid.columns, pieceBytes: options.gramPieceBytes };
+    this.#gram = new GramCells(options.store, place, { loss, classes: classes ?? 1 }, options.row, this.#workplaces);
   }
 
   get lastControl(): ControlWord {
@@ -103,7 +106,8 @@ export class CellEvaluator implements Evaluator {
       const cells = this.#batchCells();
       const parts = await cells.parts(pass.batch, pass.at);
       const vectors = pass.at.length;
-      const values = await this.#allReduce(pass, this.#options.store.training.layout.chunks, cells.lengthOf(vectors), parts, control);
+      const into = new Float64Array(cells.lengthOf(vectors));
+      const values = await this.#allReduce(pass, this.#options.store.training.layout.chunks, parts, into, control);
       return cells.answer(values, vectors);
     }
     if (pass.kind === 'totals') {
@@ -115,12 +119,10 @@ export class CellEvaluator implements Evaluator {
       return this.#totals.answer(values);
     }
     if (pass.kind === 'gram') {
-      const { training } = this.#options.store;
-      const parts = await this.#gram.compute(pass, this.#options.pause);
-      const { chunks } = training.layout;
-      const columns = pass.columns?.length ?? training.layout.columns;
-      const values = await this.#allReduce(pass, chunks, this.#gram.lengthOf(columns), parts, control);
-      return this.#gram.answer(values, columns);
+      const { chunks } = this.#options.store.training.layout;
+      return this.#gram.sums(pass, this.#options.pause, async (parts, into) => {
+        await this.#allReduce(pass, chunks, parts, into, control);
+      });
     }
     const { loss, classes } = this.#options;
     const kernel = loss === 'softmax' ? softmaxPassOf(pass, classes ?? 1) : passKernelOf(pass, loss);
@@ -142,20 +144,19 @@ export class CellEvaluator implements Evaluator {
     const { columns, chunks } = set.layout;
     const parts = this.#cells.parts(set.layout, nodes, shape);
     const gradientFrom = pass.kind === 'gradient' ? shape.scalars : undefined;
-    return this.#allReduce(pass, chunks, shape.scalars + shape.outputs * columns, parts, control, gradientFrom);
+    return this.#allReduce(pass, chunks, parts, new Float64Array(shape.scalars + shape.outputs * columns), control, gradientFrom);
   }
 
   async #allReduce(
     pass: Pass,
     leaves: number,
-    length: number,
     parts: readonly Part[],
+    into: Float64Array,
     control: ControlWord,
     gradientFrom?: number,
   ): Promise<Float64Array> {
     this.#options.onParts?.(pass, parts);
-    const into = new Float64Array(length);
-    this.#lastControl = await this.#options.world.allReduce({ length, leaves, gradientFrom }, parts, into, control);
+    this.#lastControl = await this.#options.world.allReduce({ length: into.length, leaves, gradientFrom }, parts, into, control);
     return into;
   }
 }

@@ -13,8 +13,9 @@ import { generator, jobOf } from '../support/problems.ts';
 import { Ground } from '../support/processes.ts';
 
 const MB = 1e6;
-const LIMIT_BYTES = 150 * MB;
-const training = layoutOf({ dtype: 'f32', rows: 220_000, columns: 500 });
+/** 150 MB are promised; what is measured is 98 to 114. */
+const LIMIT_BYTES = 130 * MB;
+const training = layoutOf({ dtype: 'f32', rows: 110_000, columns: 1000 });
 const validation = layoutOf({ ...training, rows: 0 });
 
 let ground: Ground;
@@ -54,7 +55,7 @@ function peakBytes(pid: number): number {
 }
 
 test.each(['columns', 'rows', 'grid'] as const)(
-  'of 440 MB a worker has its own part in memory, by %s, and at most 150 MB more, also while it loads',
+  'of 440 MB in 1,000 columns a worker has its own part in memory, by %s, and at most 130 MB more, also while it loads',
   async (kind) => {
     expect(training.rows * training.columns * bytesPerValue('f32')).toBeGreaterThanOrEqual(400 * MB);
     const empty = allocateStore({ ...training, rows: 0, chunks: 0 }, validation);
