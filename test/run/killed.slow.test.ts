@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { resume, train } from '../../src/index.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadModel, resume, train } from '../../src/index.ts';
 import { generator } from '../support/problems.ts';
 
 /** A training process that is killed, at moments that nobody chose, loses nothing that `--resume` does not bring back to the same bits. */
@@ -94,3 +94,37 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect((await resume(out)).summary.weightsSha256).toBe(whole.weightsSha256);
   },
 );
+
+describe('every strategy', () => {
+  const BATCHES = ['--target', 'answer', '--chunk-rows', '64', '--batch-size', '32', '--epochs', '12', '--checkpoint-every', '0'];
+
+  test.each([
+    ['local-sgd', 'processes', ['--participation', '0.5'], true],
+    ['parameter-server', 'processes', ['--staleness', '0'], true],
+    ['hogwild', 'threads', [], false],
+  ] as const)('%s on %s, killed, resumed, interrupted and resumed again', async (strategy, engine, more, promises) => {
+    const run = `${strategy}-${engine}`;
+    const out = join(folder, run);
+    const start = (...args: string[]): ChildProcess => spawn(process.execPath, [CLI, 'train', ...args], { stdio: 'ignore' });
+    const how = ['--strategy', strategy, '--engine', engine, '--workers', '2', ...more];
+    const first = start(file, ...BATCHES, ...how, '--out', out);
+    const end = ended(first);
+    await checkpoints(run, 2, first);
+    first.kill('SIGKILL');
+    expect(await end).toBe('SIGKILL');
+    const second = start('--resume', out, '--checkpoint-every', '0');
+    const interrupted = ended(second);
+    await checkpoints(run, 1, second);
+    second.kill('SIGINT');
+    expect(await interrupted).toBe(130);
+    const { summary } = await resume(out);
+    expect(summary.reason).toBe('epochs done');
+    expect(summary.batches?.epochs).toBeGreaterThanOrEqual(12);
+    const best = (await train(file, { target: 'answer' })).summary;
+    expect((summary.nullLoss - summary.loss) / (best.nullLoss - best.loss)).toBeGreaterThan(0.95);
+    if (!promises) return;
+    const without = join(folder, `${run}-without`);
+    expect(await ended(start(file, ...BATCHES, ...how, '--out', without))).toBe(0);
+    expect((await loadModel(without)).weightsSha256).toBe(summary.weightsSha256);
+  });
+});

@@ -30,6 +30,12 @@ const CASES: [string, TrainOptions][] = [
   ['linear newton-cg f64', { target: 'value', drop: ['answer'], optimizer: 'newton-cg', dtype: 'f64', tolerance: 0 }],
   ['logistic nesterov f32', { target: 'answer', drop: ['value'], optimizer: 'nesterov', maxPasses: 24, tolerance: 0 }],
   ['logistic l2 auto f64', { target: 'answer', drop: ['value'], l2: 'auto', dtype: 'f64', tolerance: 0 }],
+  ['linear sgd of batches f32', { target: 'value', drop: ['answer'], batchSize: 32, maxPasses: 14, tolerance: 0 }],
+  ['logistic svrg f32', { target: 'answer', drop: ['value'], optimizer: 'svrg', batchSize: 100, maxPasses: 14, tolerance: 0 }],
+  [
+    'linear sgd of batches, no preconditioner',
+    { target: 'value', drop: ['answer'], batchSize: 5, precondition: 'none', maxPasses: 12, tolerance: 0 },
+  ],
   ['logistic gradient-descent f32', { target: 'answer', drop: ['value'], optimizer: 'gradient-descent', maxPasses: 24, tolerance: 0 }],
 ];
 
