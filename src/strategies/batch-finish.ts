@@ -6,7 +6,7 @@ import type { EndReason } from '../update/optimizer.ts';
 import type { Vector } from '../update/pass.ts';
 import { isConverged } from '../update/stop.ts';
 import { copyOf, dot, isFiniteVector, norm } from '../update/vectors.ts';
-import { type BatchSetup, metricAt } from './batch-setup.ts';
+import { type BatchSetup, metricAt, requireFiniteStart, withMeans } from './batch-setup.ts';
 import type { StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
 import type { RankHost } from './strategy.ts';
 
@@ -52,13 +52,17 @@ export function snapshotDue(made: number): number {
 
 /** The last steps of a run, on every rank alike: passes over all rows that judge the weights and those on the way. */
 export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup, finished: Finished): Promise<TrainingOutcome> {
-  const { evaluator, problem, nullLoss } = setup;
+  const { evaluator, nullLoss } = setup;
+  const problem = await withMeans(setup);
   const { vector, updates, passes, snapshots } = finished;
   const before = job.resume?.origin?.trainedMs ?? 0;
   const [sums] = await evaluator.evaluate({ kind: 'gradient', at: [vector] });
   const point = pointOf(problem, vector, sums);
-  const runaway = point.objective > RUNAWAY * Math.max(nullLoss, setup.start.objective);
-  if (!Number.isFinite(point.objective) || !isFiniteVector(point.gradient) || runaway) throw diverged(setup, point.objective);
+  const runaway = point.objective > RUNAWAY * Math.max(nullLoss, setup.startLoss);
+  if (!Number.isFinite(point.objective) || !isFiniteVector(point.gradient) || runaway) {
+    await requireFiniteStart(evaluator, problem);
+    throw diverged(setup, point.objective);
+  }
   const { metric } = await metricAt(evaluator, problem, vector);
   const gap = 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, metric, point.gradient));
   const curve = await curveOf(setup, snapshots.slice(0, MOST_POINTS));
@@ -72,7 +76,7 @@ export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup
   // Who ended the run may want to go on with it.
   const reason = converged && finished.reason !== 'aborted' ? 'converged' : finished.reason;
   const notes = [...setup.notes, ...(finished.notes ?? [])];
-  if (point.objective > setup.start.objective)
+  if (point.objective > setup.startLoss)
     notes.push(
       `training ended above where it began: late or noisy gradients need a smaller --learning-rate, a larger --batch-size, or --late damp`,
     );

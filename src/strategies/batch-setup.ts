@@ -5,11 +5,12 @@ import type { Partition, Share } from '../partition/plan.ts';
 import { choosePrecondition, type Preconditioner, preconditionerOf } from '../update/batch/precondition.ts';
 import { RULES, type RuleName, type UpdateRule } from '../update/batch/rules.ts';
 import { factorAt } from '../update/batch/schedule.ts';
-import { applyInverse, type Metric } from '../update/metric.ts';
+import { applyInverse, METRIC_RULES, type Metric } from '../update/metric.ts';
 import { MetricKeeper, NO_METRIC } from '../update/metric-keeper.ts';
-import { nullLossOf, type Point, pointOf, startingPoints } from '../update/objective.ts';
+import { objectiveOf, pointOf, startingPoints } from '../update/objective.ts';
 import type { Problem } from '../update/optimizer.ts';
-import type { GramSums, Vector } from '../update/pass.ts';
+import type { GramSums, PanelSample, Vector } from '../update/pass.ts';
+import { sampleAt } from '../update/sampling.ts';
 import { requireFinite } from '../update/stop.ts';
 import { norm } from '../update/vectors.ts';
 import { CellEvaluator } from './cell-evaluator.ts';
@@ -19,17 +20,20 @@ import { problemOf } from './problem.ts';
 import type { RankHost } from './strategy.ts';
 
 /**
- * What strategies of mini-batches know before their first step, on every rank alike, from passes over all rows: the problem, the
- * metric of a sample at the start, and from it a preconditioner and a rate.
+ * What strategies of mini-batches know before their first step, on every rank alike: the problem, and from the Gram matrix of a
+ * sample at the start a preconditioner and a rate. Where it can be done without, x of all rows is not read: many a run ends before
+ * it has read all rows once.
  */
 export interface BatchSetup {
   readonly evaluator: CellEvaluator;
+  /** Its column means may be those of a sample: `withMeans`. */
   readonly problem: Problem;
+  readonly sample: PanelSample | undefined;
   readonly notes: readonly string[];
   readonly fingerprint: Float64Array;
-  readonly start: Point;
+  /** Objectives of the start, and of the intercept-only model. */
+  readonly startLoss: number;
   readonly nullLoss: number;
-  readonly metric: Metric;
   readonly rule: UpdateRule;
   readonly optimizer: string;
   readonly preconditioner: Preconditioner;
@@ -94,29 +98,29 @@ export async function setUp(job: TrainingJob, host: RankHost, options: SetupOpti
     seed: job.seed,
     ...(host.pause === undefined ? {} : { pause: host.pause }),
   });
-  const { problem, notes, fingerprint } = await problemOf(job, evaluator);
-  const sums = await evaluator.evaluate({ kind: 'gradient', at: startingPoints(problem) });
-  const start = pointOf(problem, problem.start, sums[0]);
-  requireFinite(problem, start);
-  const { metric, gram, columns } = await metricAt(evaluator, problem, start.vector);
+  const sample = meansCanWait(job) ? sampleAt(layout, 1) : undefined;
+  const { problem, notes, fingerprint } = await problemOf(job, evaluator, sample);
+  const points = startingPoints(problem);
+  const losses = await evaluator.evaluate({ kind: 'loss', at: points, set: 'training' });
+  const objectives = points.map((point, i) => objectiveOf(problem, point, losses[i]));
+  if (!objectives.every(Number.isFinite)) await requireFiniteStart(evaluator, problem);
   const { rule, momentum, name } = ruleOf(job);
+  const { gram, columns, adaptiveRate } = rule.adaptive ? await withMetric(evaluator, problem) : await gramAt(evaluator, problem);
   const { precondition = 'auto', learningRate, schedule, warmup = 0, epochs = DEFAULT_EPOCHS } = job.optimizerOptions;
   const kind = precondition === 'auto' ? choosePrecondition(problem, options.batchRows, rule.adaptive) : precondition;
   const preconditioner = preconditionerOf(kind, problem, gram, columns, options.batchRows);
-  const automatic = rule.adaptive
-    ? (ADAPTIVE_RATE * norm(layout, applyInverse(problem, metric, start.gradient))) / Math.sqrt(layout.columns + 1) || 1
-    : (1 - momentum) * preconditioner.rate;
+  const automatic = adaptiveRate ?? (1 - momentum) * preconditioner.rate;
   const shape = schedule ?? (learningRate === 'auto' ? 'auto' : 'constant');
   // Nobody judges epochs here, so that `auto` must bring the noise down by itself.
   const schedules = { schedule: shape === 'auto' ? ('cosine' as const) : shape, warmup, epochs };
   return {
     evaluator,
     problem,
+    sample,
     notes,
     fingerprint,
-    start,
-    nullLoss: nullLossOf(problem, start, sums),
-    metric,
+    startLoss: objectives[0],
+    nullLoss: objectives[objectives.length - 1],
     rule,
     optimizer: name,
     preconditioner,
@@ -126,6 +130,56 @@ export async function setUp(job: TrainingJob, host: RankHost, options: SetupOpti
     factorAt: (step, stepsPerEpoch) =>
       schedules.schedule === 'constant' && warmup === 0 ? 1 : factorAt(schedules, step, Math.max(1, stepsPerEpoch)),
   };
+}
+
+/**
+ * Whether column means are looked at in the end only: indicators are judged by how many rows have them, other columns by their
+ * variance, which is known, and by the sample.
+ */
+function meansCanWait({ store, indicators, intercept }: TrainingJob): boolean {
+  return intercept && store.training.layout.columns <= METRIC_RULES.maxFullColumns && indicators.every((flag) => flag === 0);
+}
+
+/** The problem with the column means of all rows. */
+export async function withMeans({ evaluator, problem, sample }: BatchSetup): Promise<Problem> {
+  if (sample === undefined) return problem;
+  const { columns, v } = await evaluator.evaluate({ kind: 'totals', set: 'training' });
+  return { ...problem, columnMeans: columns.map((sum) => sum / v) };
+}
+
+/** @throws PARAGRAD_DIVERGED where no step was to blame: values are too large for the arithmetic */
+export async function requireFiniteStart(evaluator: CellEvaluator, problem: Problem): Promise<void> {
+  const sums = await evaluator.evaluate({ kind: 'gradient', at: [problem.start] });
+  requireFinite(problem, pointOf(problem, problem.start, sums[0]));
+}
+
+/** What a preconditioner is made of. */
+interface Sampled {
+  readonly gram: GramSums | undefined;
+  readonly columns: Uint32Array | undefined;
+  /** Automatic rate of a rule that divides by gradients itself. */
+  readonly adaptiveRate?: number;
+}
+
+/** The sums of a metric at the start, without the metric. */
+async function gramAt(evaluator: CellEvaluator, problem: Problem): Promise<Sampled> {
+  const keeper = new MetricKeeper();
+  let state = keeper.request(problem, NO_METRIC, problem.start, 1);
+  for (let pass = keeper.pass(problem, state); pass !== undefined; pass = keeper.pass(problem, state)) {
+    if (pass.kind === 'gram') return { gram: await evaluator.evaluate(pass), columns: keeper.columnsOf(problem) };
+    if (pass.kind === 'totals') state = keeper.absorb(problem, state, { kind: 'totals', sums: await evaluator.evaluate(pass) });
+  }
+  return { gram: undefined, columns: undefined };
+}
+
+/** The metric at the start, which says how far there is to go. */
+async function withMetric(evaluator: CellEvaluator, problem: Problem): Promise<Sampled> {
+  const { layout, start } = problem;
+  const [sums] = await evaluator.evaluate({ kind: 'gradient', at: [start] });
+  const { gradient } = pointOf(problem, start, sums);
+  const { metric, gram, columns } = await metricAt(evaluator, problem, start);
+  const way = norm(layout, applyInverse(problem, metric, gradient));
+  return { gram, columns, adaptiveRate: (ADAPTIVE_RATE * way) / Math.sqrt(layout.columns + 1) || 1 };
 }
 
 /** M at a vector, and the sums that it was made of. */

@@ -114,7 +114,7 @@ export class CellEvaluator implements Evaluator {
       const set = pass.set === 'validation' ? this.#options.store.validation : this.#options.store.training;
       const tree = this.#cells.tree(set, this.#totals.length(set.layout));
       const { begin, end } = this.#cells.chunks(set);
-      this.#totals.compute(set, typeof pass.set === 'string' ? undefined : pass.set, begin, end, tree);
+      this.#totals.compute(set, typeof pass.set === 'string' ? undefined : pass.set, begin, end, tree, pass.scalars !== true);
       const values = await this.#reduce(pass, set, tree.finish(), { scalars: this.#totals.scalars, outputs: 1 }, control);
       return this.#totals.answer(values);
     }

@@ -85,6 +85,8 @@ function gradientKernel(loss: KernelLoss, at: readonly Vector[]): PassKernel<rea
 function lossKernel(loss: KernelLoss, at: readonly Vector[], set: 'training' | 'validation'): PassKernel<readonly number[]> {
   const derivative = (piece: Piece, k: number, dots: number, r: number): void =>
     piece.kernels.derivative(loss, piece.run.panels, dots, (at[k] as Vector).intercept, piece.rows, r, lanesOf(piece, 2 * k));
+  // Dots with weights of 0 are 0 whatever x is: the intercept-only model is judged without reading it.
+  const isNull = at.map(({ weights }) => weights.every((weight) => weight === 0));
   return {
     set,
     vectors: at,
@@ -92,7 +94,8 @@ function lossKernel(loss: KernelLoss, at: readonly Vector[], set: 'training' | '
     outputs: 0,
     whole: (piece) => {
       for (const k of at.keys()) {
-        piece.kernels.dots(piece.run, piece.weights[k] as number, piece.scratch);
+        if (isNull[k] === true) new Uint8Array(piece.kernels.memory.buffer, piece.scratch, piece.run.panels * CACHE_LINE_BYTES).fill(0);
+        else piece.kernels.dots(piece.run, piece.weights[k] as number, piece.scratch);
         derivative(piece, k, piece.scratch, piece.scratch + piece.run.panels * CACHE_LINE_BYTES);
       }
     },

@@ -1,7 +1,7 @@
 import { ParagradError } from '../errors.ts';
 import { type ClassesModel, modelOf, type OutputModel } from '../models/model.ts';
 import type { Problem } from '../update/optimizer.ts';
-import type { TotalsSums, Vector } from '../update/pass.ts';
+import type { PanelSample, TotalsSums, Vector } from '../update/pass.ts';
 import { centred, zeroLike } from '../update/vectors.ts';
 import type { Evaluator } from './evaluator.ts';
 import type { TrainingJob } from './job.ts';
@@ -12,19 +12,23 @@ const NEWTON_STEPS = 30;
 const NAMED = 5;
 
 /**
- * What every rank knows before the first step, from one `totals` pass: V, column means, the intercept-only model.
+ * What every rank knows before the first step, from one `totals` pass: V, column means, the intercept-only model. With a `sample`
+ * the column means, and so the fingerprint, are those of its rows, and x is not read otherwise: for who does not look at them.
  *
  * @throws PARAGRAD_NO_ROWS when no training row has a weight above 0; PARAGRAD_RESUME when a checkpoint is of other data.
  */
 export async function problemOf(
   job: TrainingJob,
   evaluator: Evaluator,
+  sample?: PanelSample,
 ): Promise<{ problem: Problem; notes: string[]; fingerprint: Float64Array }> {
   const model = modelOf(job.model);
   const { layout, chunks } = job.store.training;
-  const totals = await evaluator.evaluate({ kind: 'totals', set: 'training' });
+  const shown = await evaluator.evaluate({ kind: 'totals', set: sample ?? 'training' });
+  if (sample !== undefined && !(shown.v > 0)) return problemOf(job, evaluator);
+  const totals = sample === undefined ? shown : await evaluator.evaluate({ kind: 'totals', set: 'training', scalars: true });
   if (!(totals.v > 0)) throw new ParagradError('PARAGRAD_NO_ROWS', 'there is no training row with a weight above 0: nothing to learn from');
-  const fingerprint = Float64Array.of(totals.v, totals.vy, totals.vOffset, ...(totals.classes ?? []), ...totals.columns);
+  const fingerprint = Float64Array.of(totals.v, totals.vy, totals.vOffset, ...(totals.classes ?? []), ...shown.columns);
   if (job.resume !== undefined) checkFingerprint(job.resume.fingerprint, fingerprint);
   const notes: string[] = [];
   const offsets = chunks.some(({ offset }) => offset !== 0);
@@ -47,7 +51,7 @@ export async function problemOf(
     weightSum: totals.v,
     l2: job.l2 === undefined || job.l2 === 'auto' ? 1 / totals.v : job.l2,
     intercept: job.intercept,
-    columnMeans: totals.columns.map((sum) => sum / totals.v),
+    columnMeans: shown.columns.map((sum) => sum / shown.v),
     columnVariances: job.columnVariances,
     indicators: job.indicators,
     nullModel,

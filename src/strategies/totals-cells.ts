@@ -36,16 +36,16 @@ export class TotalsCells {
   }
 
   /** Pushes the sums of chunks [begin, end) to the tree; a chunk without a sampled panel is missing. */
-  compute(set: StoredSet, sample: PanelSample | undefined, begin: number, end: number, tree: ChunkTree): void {
+  compute(set: StoredSet, sample: PanelSample | undefined, begin: number, end: number, tree: ChunkTree, readsColumns = true): void {
     for (let chunk = begin; chunk < end; chunk += 1) {
       const panels = panelsOfChunk(set.layout, chunk);
       const sampled = sample === undefined ? undefined : sampledPanels(set.layout, sample.count, chunk);
       if (sampled !== undefined && sampled.length === 0) tree.push(undefined);
-      else tree.push(this.#chunk(set, chunk, sampled ?? Array.from({ length: panels }, (_, panel) => panel), tree.take()));
+      else tree.push(this.#chunk(set, chunk, sampled ?? Array.from({ length: panels }, (_, panel) => panel), tree.take(), readsColumns));
     }
   }
 
-  #chunk(set: StoredSet, chunk: number, panels: readonly number[], values: Float64Array): Float64Array {
+  #chunk(set: StoredSet, chunk: number, panels: readonly number[], values: Float64Array, readsColumns: boolean): Float64Array {
     const { layout } = set;
     const place = set.chunks[chunk] as StoredSet['chunks'][number];
     const { kernels, scratch } = this.#workplaces[place.segment] as Workplace;
@@ -69,9 +69,11 @@ export class TotalsCells {
       const rows = { y: place.y + rowAt, v: place.v + rowAt, offset: place.offset === 0 ? 0 : place.offset + rowAt };
       kernels.totals(end - i, rows, r, lanes);
       if (this.#classes > 0) kernels.softmax.totals(this.#classes, end - i, rows, lanes + SCALARS * LANES * 8);
-      const x = addressOf(set, place, begin) + first * panelStride;
-      const run = { x, panelStride, panels: end - i, columns: count, blockColumns: layout.blockColumns, firstPanel: first };
-      kernels.update(run, r, accumulators, sums);
+      if (readsColumns) {
+        const x = addressOf(set, place, begin) + first * panelStride;
+        const run = { x, panelStride, panels: end - i, columns: count, blockColumns: layout.blockColumns, firstPanel: first };
+        kernels.update(run, r, accumulators, sums);
+      }
       i = end;
     }
     kernels.flush(count, accumulators, sums);

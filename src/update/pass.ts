@@ -32,8 +32,11 @@ export type Pass =
   | { readonly kind: 'lossAlong'; readonly at: Vector; readonly direction: Vector; readonly steps: readonly number[] }
   /** Curvature at `at` times `direction`. */
   | { readonly kind: 'curvature'; readonly at: Vector; readonly direction: Vector }
-  /** Σ v, Σ v·y, Σ v·offset and Σ v·x over all training rows, over the validation rows, or over a sample of training panels. */
-  | { readonly kind: 'totals'; readonly set: 'training' | 'validation' | PanelSample }
+  /**
+   * Σ v, Σ v·y, Σ v·offset and Σ v·x over all training rows, over the validation rows, or over a sample of training panels. With
+   * `scalars` x is not read: the sums of the columns are 0.
+   */
+  | { readonly kind: 'totals'; readonly set: 'training' | 'validation' | PanelSample; readonly scalars?: boolean }
   /**
    * Curvature-weighted Gram matrix at `at` over a sample; rows weigh v·u, u = Π tilt_j over the columns j with x_ij ≠ 0 and
    * tilt_j ≠ 1. With `columns` (ascending) only these columns are summed and multiplied; u is over all of them as ever.

@@ -48,7 +48,7 @@ export function preconditionerOf(
   columns: Uint32Array | undefined,
   batchRows: number,
 ): Preconditioner {
-  const usable = gram !== undefined && gram.c > 0 && Number.isFinite(gram.c) ? gram : undefined;
+  const usable = gram !== undefined && gram.c > 0 && Number.isFinite(gram.c) && gram.lower.every(Number.isFinite) ? gram : undefined;
   if (kind === 'none') return none(problem, usable, columns, batchRows);
   return kind === 'sample' ? sample(problem, usable, columns, batchRows) : diagonal(problem, usable, columns, batchRows);
 }
