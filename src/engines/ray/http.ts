@@ -18,6 +18,8 @@ export interface RayRequest {
 
 export interface RayAnswer {
   readonly status: number;
+  readonly body: Buffer;
+  /** The body, read as UTF-8. */
   readonly text: string;
 }
 
@@ -88,7 +90,14 @@ async function read(response: IncomingMessage): Promise<RayAnswer> {
     if (bytes > MOST_BYTES) throw new Error('the answer is too long');
     pieces.push(piece);
   }
-  return { status: response.statusCode ?? 0, text: Buffer.concat(pieces).toString('utf8') };
+  const body = Buffer.concat(pieces);
+  return {
+    status: response.statusCode ?? 0,
+    body,
+    get text() {
+      return body.toString('utf8');
+    },
+  };
 }
 
 function late({ url }: RayAddress, timeoutMs: number): ParagradError {

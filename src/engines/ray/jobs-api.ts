@@ -31,10 +31,12 @@ export interface JobRequest {
 
 /** The first Ray with token authentication, and the oldest that is tried. */
 const OLDEST_RAY = [2, 52] as const;
-/** Ray's own limit (RAY_GCS_STORAGE_MAX_SIZE is 512 MiB; the dashboard takes 500). */
-export const PACKAGE_LIMIT_BYTES = 500 * 1024 * 1024;
+/** What Ray's dashboard takes as one body (DASHBOARD_CLIENT_MAX_SIZE). */
+export const PACKAGE_LIMIT_BYTES = 100 * 1024 * 1024;
 /** An upload over a slow line. */
 const UPLOAD_TIMEOUT_MS = 15 * 60_000;
+const FILE_TIMEOUT_MS = 10 * 60_000;
+
 export class RayJobs {
   readonly address: RayAddress;
   readonly #signal: AbortSignal | undefined;
@@ -118,6 +120,14 @@ export class RayJobs {
     if (answer.status === 404) throw unknown(id, this.address.url);
     if (answer.status !== 200) throw unexpected('asked for the logs of a job', answer);
     return typeof logs === 'string' ? logs : '';
+  }
+
+  /** A file beside the logs of a node, of so many bytes. @throws PARAGRAD_RAY_JOB when it is not there any more */
+  async file(node: string, name: string, bytes: number): Promise<Uint8Array> {
+    const query = new URLSearchParams({ node_id: node, filename: name, lines: '-1', timeout: String(FILE_TIMEOUT_MS / 1000) });
+    const { status, body } = await this.#send({ method: 'GET', path: `/api/v0/logs/file?${query}`, timeoutMs: FILE_TIMEOUT_MS });
+    if (status !== 200 || body.length !== bytes) throw jobError(`${name} cannot be had from the cluster (${status}, ${body.length} bytes)`);
+    return body;
   }
 
   /**

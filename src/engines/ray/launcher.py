@@ -58,6 +58,27 @@ def shipped_node():
     return binary
 
 
+def gather_data(plan):
+    """Puts the data together that came in pieces, once per node, beside the package, with which Ray removes them."""
+    # Of this node: a constant of this file would be the one of the node that started the job.
+    folder = os.path.join(os.getcwd(), "data")
+    if plan["dataPackages"] == 0 or os.path.exists(folder):
+        return
+    parts = [os.path.join(path, "paragrad_data") for path in sys.path if os.path.isdir(os.path.join(path, "paragrad_data"))]
+    if len(set(parts)) != plan["dataPackages"]:
+        raise Failure("PARAGRAD_RAY_PACKAGE", f"{len(set(parts))} of {plan['dataPackages']} packages of data came to {platform.node()}")
+    pieces = {name: os.path.join(part, name) for part in parts for name in os.listdir(part) if re.match(r"\d+\.", name)}
+    unfinished = f"{folder}.{os.getpid()}"
+    os.makedirs(unfinished)
+    for name in sorted(pieces):
+        with open(pieces[name], "rb") as piece, open(os.path.join(unfinished, name.split(".", 1)[1]), "ab") as file:
+            shutil.copyfileobj(piece, file, 1 << 20)
+    try:
+        os.rename(unfinished, folder)
+    except OSError:  # another actor of this node was faster
+        shutil.rmtree(unfinished)
+
+
 def find_node(plan):
     """Path of a Node.js that is new enough, on this node of the cluster."""
     binary = shipped_node() if plan["node"] == "ship" else shutil.which("node")
@@ -89,6 +110,7 @@ class Worker:
         """None, or why no worker can run here. Waits for an actor that is being started again."""
         try:
             find_node(self.plan)
+            gather_data(self.plan)
         except Failure as failure:
             return failure.code, str(failure)
         return None
@@ -109,6 +131,14 @@ class Worker:
         child = self.children.get(attempt)
         if child is not None:
             child.kill()
+
+
+def own_logs():
+    """Where the job's log lies, beside which messages are put that are too long for it."""
+    log = os.path.realpath("/proc/self/fd/1")
+    if not log.endswith(".log"):
+        return {}
+    return {"COORDINATOR_LOGS": os.path.dirname(log), "COORDINATOR_NODE": ray.get_runtime_context().get_node_id()}
 
 
 def tell(kind, **values):
@@ -180,7 +210,8 @@ class Crew:
 
     def obey(self):
         """Runs the coordinator to its end. Returns its exit code."""
-        env = dict(os.environ, COORDINATOR_HOST=own_host())
+        env = dict(os.environ, COORDINATOR_HOST=own_host(), **own_logs())
+        gather_data(PLAN)
         command = [find_node(PLAN), "coordinator.mjs"]
         stop_here()
         self.coordinator = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

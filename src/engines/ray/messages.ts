@@ -17,6 +17,8 @@ export type RayReport =
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'note'; readonly text: string }
+  /** A message that is too long for the log: a file beside it, on the node of that id. */
+  | { readonly kind: 'file'; readonly name: string; readonly node: string; readonly bytes: number; readonly sha256: string }
   | { readonly kind: 'outcome'; readonly outcome: TrainingOutcome }
   | { readonly kind: 'failed'; readonly error: PlainError };
 
@@ -29,6 +31,8 @@ export interface LauncherPlan {
   /** Reserved for each worker. */
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** Packages that hold the data, in pieces; 0: they are in this one, or elsewhere. */
+  readonly dataPackages: number;
   /** How long the cluster may take to have room for all workers. */
   readonly roomSeconds: number;
 }
@@ -43,5 +47,5 @@ export const FILES = {
   data: 'data',
 } as const;
 
-/** Variables that the launcher gives to the coordinator. */
-export const HOST_VARIABLE = 'COORDINATOR_HOST';
+/** Variables that the launcher gives to the coordinator: its address; the folder of the job's log, where there is one; Ray's id of the node. */
+export const VARIABLES = { host: 'COORDINATOR_HOST', logs: 'COORDINATOR_LOGS', node: 'COORDINATOR_NODE' } as const;

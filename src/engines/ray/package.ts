@@ -1,5 +1,5 @@
 import { createReadStream, existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
@@ -25,6 +25,41 @@ export async function jobPackage(plan: LauncherPlan, order: RayOrder, data: stri
     for (const name of (await readdir(data)).sort())
       files.push({ path: `${FILES.data}/${name}`, bytes: await readFile(path.join(data, name)) });
   return zip(files);
+}
+
+/** Pieces of data in a package, in bytes: below what Ray takes. */
+export const PIECE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A dataset folder in packages of pieces of its files, one at a time in memory: `paragrad_data/NUMBER.FILE`, to be put together in
+ * the order of the numbers (launcher.py).
+ */
+export async function* dataPackages(folder: string, pieceBytes = PIECE_BYTES): AsyncGenerator<Uint8Array> {
+  let files: ZipFile[] = [];
+  let room = pieceBytes;
+  let count = 0;
+  for (const name of (await readdir(folder)).sort()) {
+    const file = await open(path.join(folder, name));
+    try {
+      const { size } = await file.stat();
+      for (let at = 0; at < size; ) {
+        const bytes = new Uint8Array(Math.min(room, size - at));
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, at);
+        if (bytesRead === 0) throw new ParagradError('PARAGRAD_DATASET_FILE', `${path.join(folder, name)} was cut off while it was sent`);
+        files.push({ path: `paragrad_data/${String(count).padStart(6, '0')}.${name}`, bytes: bytes.subarray(0, bytesRead) });
+        count += 1;
+        at += bytesRead;
+        room -= bytesRead;
+        if (room > 0) continue;
+        yield zip([{ path: 'paragrad_data/__init__.py', bytes: new Uint8Array(0) }, ...files]);
+        files = [];
+        room = pieceBytes;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  if (files.length > 0) yield zip([{ path: 'paragrad_data/__init__.py', bytes: new Uint8Array(0) }, ...files]);
 }
 
 /**

@@ -13,7 +13,8 @@ import { isOver, type JobInfo, jobError } from './job.ts';
 import { RayJobs } from './jobs-api.ts';
 import { MessageReader } from './lines.ts';
 import { FILES, type LauncherPlan, type RayOrder, type RayReport } from './messages.ts';
-import { jobPackage, nodePackage } from './package.ts';
+import { dataPackages, jobPackage, nodePackage, PIECE_BYTES } from './package.ts';
+import { ReportReader } from './report-reader.ts';
 
 /** The oldest Node.js that a worker runs on. */
 const NODE_VERSION = [20, 19] as const;
@@ -26,7 +27,7 @@ const STOP_SECONDS = 30;
 const TAIL_LINES = 12;
 /** Data that are sent with a job, where nobody says that the cluster sees their folder. */
 const SENT_BYTES = 400 * 1024 * 1024;
-const LAUNCHER_CODES: readonly string[] = ['PARAGRAD_RAY_NODE', 'PARAGRAD_RAY_ROOM'] satisfies ErrorCode[];
+const LAUNCHER_CODES: readonly string[] = ['PARAGRAD_RAY_NODE', 'PARAGRAD_RAY_ROOM', 'PARAGRAD_RAY_PACKAGE'] satisfies ErrorCode[];
 
 /** A run as a job of a Ray cluster: all of it happens there. This side sends a package, follows the log, and gets the model. */
 export class RaySession implements Session {
@@ -84,7 +85,7 @@ export class RaySession implements Session {
         },
       );
     const sent = !isRemote && (data === 'send' || (data === 'auto' && !isLocal));
-    if (sent && data === 'auto' && bytes > SENT_BYTES)
+    if (sent && bytes > SENT_BYTES)
       throw new ParagradError(
         'PARAGRAD_RAY_PACKAGE',
         `the data are ${mib(bytes)} MiB, too much to send with a job: put the dataset (paragrad prepare) where all nodes of the cluster read it: at an http(s):// address (train on that), or into a folder that they see at the same path (--ray-data shared)`,
@@ -97,10 +98,20 @@ export class RaySession implements Session {
       nodeVersion: NODE_VERSION,
       cpus: 1,
       memoryBytes: WORKER_BYTES + Math.ceil((2 * bytes) / this.workers),
+      dataPackages: 0,
       roomSeconds: ROOM_SECONDS,
     };
     const modules = node === 'ship' ? [await jobs.putPackage(await nodePackage(), () => note('sending Node.js to the cluster'))] : [];
-    const archive = await jobPackage(plan, order, sent ? folder : undefined);
+    const isLarge = sent && bytes > PIECE_BYTES;
+    let packages = 0;
+    if (isLarge)
+      for await (const archive of dataPackages(folder)) {
+        modules.push(
+          await jobs.putPackage(archive, () => note(`sending data to the cluster: ${mib(archive.length)} of ${mib(bytes)} MiB`)),
+        );
+        packages += 1;
+      }
+    const archive = await jobPackage({ ...plan, dataPackages: packages }, order, sent && !isLarge ? folder : undefined);
     const workingDir = await jobs.putPackage(archive, () => note(`sending ${mib(archive.length)} MiB to the cluster`));
     await jobs.submit({
       id,
@@ -119,26 +130,32 @@ export class RaySession implements Session {
     };
     const guarded = new GuardedHooks(hooks, stop);
     const tail: string[] = [];
-    let last: Extract<RayReport, { kind: 'outcome' | 'failed' }> | undefined;
-    const reader = new MessageReader<RayReport>(
-      (report) => {
-        if (report.kind === 'steps') guarded.onSteps(report.steps);
-        else if (report.kind === 'checkpoint') guarded.onCheckpoint(report.checkpoint);
-        else if (report.kind === 'note') guarded.onNote(report.text);
-        else last = report;
-      },
-      (line) => {
-        const told = launcherLine(line);
-        if (told === undefined) tail.push(line);
-        else if (told.kind === 'note') guarded.onNote(told.text);
-        else last = { kind: 'failed', error: told };
-        tail.splice(0, tail.length - TAIL_LINES);
-      },
+    const files = new ReportReader(
+      jobs,
+      (report) => told(report),
+      (why) => guarded.onNote(`a checkpoint could not be fetched: ${why}`),
     );
+    let last: Extract<RayReport, { kind: 'outcome' | 'failed' }> | undefined;
+    const told = (report: RayReport): void => {
+      if (report.kind === 'steps') guarded.onSteps(report.steps);
+      else if (report.kind === 'checkpoint') guarded.onCheckpoint(report.checkpoint);
+      else if (report.kind === 'note') guarded.onNote(report.text);
+      else if (report.kind === 'file') files.push(report);
+      else last = report;
+    };
+    const reader = new MessageReader<RayReport>(told, (line) => {
+      const said = launcherLine(line);
+      if (said === undefined) tail.push(line);
+      else if (said.kind === 'note') guarded.onNote(said.text);
+      else last = { kind: 'failed', error: said };
+      tail.splice(0, tail.length - TAIL_LINES);
+    });
     hooks.signal?.addEventListener('abort', stop, { once: true });
     if (hooks.signal?.aborted === true) stop();
     try {
       const info = await jobs.follow(id, reader.push);
+      // With a result nobody needs a checkpoint; without one it is what is left.
+      if (last?.kind !== 'outcome') await files.settled();
       guarded.rethrow();
       if (last?.kind === 'outcome') return last.outcome;
       this.#options.ray?.onJob?.(id, true);

@@ -10,7 +10,7 @@ export interface FakeDashboard extends AsyncDisposable {
 
 export interface Answers {
   /** Undefined: never answers. */
-  readonly http?: (request: IncomingMessage, body: Buffer) => { status: number; text?: string } | undefined;
+  readonly http?: (request: IncomingMessage, body: Buffer) => { status: number; text?: string; body?: Buffer } | undefined;
   readonly tail?: (socket: WebSocket) => void;
 }
 
@@ -22,7 +22,7 @@ export async function fakeDashboard({ http = () => ({ status: 404 }), tail }: An
     for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
     asked.push(`${request.method} ${request.url}`);
     const found = http(request, Buffer.concat(pieces));
-    if (found !== undefined) response.writeHead(found.status).end(found.text ?? '');
+    if (found !== undefined) response.writeHead(found.status).end(found.body ?? found.text ?? '');
   };
   const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
   const sockets = new WebSocketServer({ noServer: true });

@@ -132,7 +132,7 @@ describe('a package', () => {
     });
     expect(await failureOf(jobs(dashboard.url).putPackage(new Uint8Array(1)))).toMatchObject({ code: 'PARAGRAD_RAY_PACKAGE' });
     const tooLarge = { length: PACKAGE_LIMIT_BYTES + 1 } as Uint8Array;
-    expect((await failureOf(jobs(dashboard.url).putPackage(tooLarge))).message).toMatch(/500 MiB/);
+    expect((await failureOf(jobs(dashboard.url).putPackage(tooLarge))).message).toMatch(/more than the 100 MiB that Ray takes/);
   });
 });
 

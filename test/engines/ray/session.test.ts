@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import type { EngineHooks, RayOptions } from '../../../src/engines/engine.ts';
 import { linesOf } from '../../../src/engines/ray/lines.ts';
 import type { RayReport } from '../../../src/engines/ray/messages.ts';
 import { RaySession } from '../../../src/engines/ray/session.ts';
+import { encodePlain } from '../../../src/engines/worker/plain.ts';
 import type { TrainingJob, TrainingOutcome } from '../../../src/strategies/job.ts';
 import { type FakeDashboard, fakeDashboard } from './fake-dashboard.ts';
 
@@ -30,6 +32,7 @@ const job = (): TrainingJob => ({ partition: { kind: 'rows' }, model: 'linear', 
 let log: string;
 let status: string;
 let submitted: Record<string, unknown> | undefined;
+const files = new Map<string, Buffer>();
 let dashboard: FakeDashboard;
 const tell = (...reports: RayReport[]): string => `${reports.flatMap((report, number) => linesOf(number, report)).join('\n')}\n`;
 
@@ -41,6 +44,8 @@ beforeEach(async () => {
     http: ({ method, url = '' }, body) => {
       if (url === '/api/version') return { status: 200, text: '{"ray_version": "2.60.0"}' };
       if (url.startsWith('/api/packages/')) return { status: method === 'GET' ? 404 : 200 };
+      const file = /logs\/file\?.*filename=([^&]+)/.exec(url)?.[1];
+      if (file !== undefined) return { status: 200, body: files.get(file) ?? Buffer.alloc(0) };
       if (url === '/api/jobs/') submitted = JSON.parse(body.toString()) as Record<string, unknown>;
       if (url.endsWith('/stop')) status = 'STOPPED';
       if (url.endsWith('/logs')) return { status: 200, text: JSON.stringify({ logs: log }) };
@@ -53,6 +58,42 @@ afterEach(() => dashboard[Symbol.asyncDispose]());
 
 const train = (hooks: EngineHooks = {}, options: RayOptions = {}): Promise<TrainingOutcome> =>
   new RaySession(2, { ray: { address: dashboard.url, ...options } }).train(job(), hooks);
+
+describe('a message that is too long for the log', () => {
+  const CHECKPOINT = { optimizer: 'lbfgs', state: new Float64Array([1, 2]) };
+  const told = async (spoil: (body: Buffer) => Buffer, ...last: RayReport[]): Promise<[unknown[], string[]]> => {
+    const body = Buffer.concat(encodePlain({ kind: 'checkpoint', checkpoint: CHECKPOINT }));
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    files.set('a.bin', spoil(Buffer.from(body)));
+    log = tell({ kind: 'file', name: 'a.bin', node: 'n1', bytes: body.length, sha256 }, ...last);
+    const checkpoints: unknown[] = [];
+    const notes: string[] = [];
+    const run = train({ onCheckpoint: (checkpoint) => checkpoints.push(checkpoint), onNote: (text) => notes.push(text) });
+    await (last.length === 0 ? expect(run).rejects.toMatchObject({ code: 'PARAGRAD_RAY_JOB' }) : run);
+    return [checkpoints, notes];
+  };
+
+  it('is fetched, all its bits, before a run without a result ends', async () => {
+    expect(await told((body) => body)).toEqual([
+      [CHECKPOINT],
+      [expect.stringContaining('paragrad attach'), expect.stringContaining('sending')],
+    ]);
+    expect(dashboard.asked).toContain('GET /api/v0/logs/file?node_id=n1&filename=a.bin&lines=-1&timeout=600');
+  });
+
+  it.each([
+    ['is gone', () => Buffer.alloc(0), /cannot be had from the cluster/],
+    ['has other bytes', (body: Buffer) => body.fill(1, 8, 9), /other \d+ bytes than were written/],
+  ])('is not used when it %s', async (_, spoil, why) => {
+    const [checkpoints, notes] = await told(spoil);
+    expect(checkpoints).toEqual([]);
+    expect(notes.at(-1)).toMatch(why);
+  });
+
+  it('is not waited for when there is a result', async () => {
+    expect((await told((body) => body, { kind: 'outcome', outcome: OUTCOME }))[1]).toHaveLength(2);
+  });
+});
 
 describe('a run on Ray', () => {
   it('sends a package and a job, hears of progress, and has its outcome', async () => {

@@ -4,21 +4,25 @@ import { ProcessSession } from '../../processes/session.ts';
 import { decodePlain, encodePlain } from '../../worker/plain.ts';
 import { plainError } from '../../worker/plain-error.ts';
 import { linesOf } from '../lines.ts';
-import { FILES, HOST_VARIABLE, type RayOrder, type RayReport } from '../messages.ts';
+import { FILES, type RayOrder, type RayReport, VARIABLES } from '../messages.ts';
 import { ActorLauncher } from './actors.ts';
+import { ReportFiles } from './report-files.ts';
 
 /**
  * The coordinator of a run on a Ray cluster, bundled into one file without dependencies: a child of the Python launcher, which
  * has its input and output. It reads its order from the package, runs the session of processes, and reports in the job's log.
  */
 const controller = new AbortController();
-/** A checkpoint comes again and again: longer ones would fill the log. */
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+/** A checkpoint comes again and again: longer ones would fill the log, and go into a file beside it. */
+const CHECKPOINT_BYTES = 1024 * 1024;
 /** How often people who read the log are told in words. */
 const WORDS_MS = 1000;
 let count = 0;
 let wordsAtMs = Number.NEGATIVE_INFINITY;
-let toldOfLength = false;
+let toldOfFiles = false;
+
+const { [VARIABLES.host]: host = '127.0.0.1', [VARIABLES.logs]: logs = '', [VARIABLES.node]: node = '' } = process.env;
+const files = logs === '' ? undefined : new ReportFiles(logs, node);
 
 function report(message: RayReport): void {
   for (const line of linesOf(count, message)) process.stdout.write(`${line}\n`);
@@ -43,16 +47,22 @@ function reportNote(text: string): void {
 
 function reportCheckpoint(checkpoint: Checkpoint): void {
   const bytes = encodePlain({ kind: 'checkpoint', checkpoint }).reduce((sum, piece) => sum + piece.length, 0);
-  if (bytes <= CHECKPOINT_BYTES) report({ kind: 'checkpoint', checkpoint });
-  else if (!toldOfLength) {
-    reportNote(`checkpoints of ${bytes} bytes are too long for the log of a job: none are kept`);
-    toldOfLength = true;
+  if (bytes <= CHECKPOINT_BYTES) {
+    report({ kind: 'checkpoint', checkpoint });
+    return;
+  }
+  try {
+    if (files === undefined) throw new Error('its log is no file');
+    report(files.write({ kind: 'checkpoint', checkpoint }));
+  } catch (error) {
+    if (!toldOfFiles) reportNote(`checkpoints of ${bytes} bytes cannot be kept beside the log of the job: ${(error as Error).message}`);
+    toldOfFiles = true;
   }
 }
 
 async function main(): Promise<boolean> {
   const { workers, job, source, options } = decodePlain<RayOrder>({ body: new Uint8Array(readFileSync(FILES.order)) });
-  const actors = new ActorLauncher(process.env[HOST_VARIABLE] ?? '127.0.0.1', process.stdin, process.stdout);
+  const actors = new ActorLauncher(host, process.stdin, process.stdout);
   // To stop a job is to end the run at its next step, and keep what was learned.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => controller.abort());
   const session = new ProcessSession(workers, actors, options);
@@ -65,6 +75,7 @@ async function main(): Promise<boolean> {
       signal: controller.signal,
     });
     report({ kind: 'outcome', outcome });
+    files?.clear();
     return true;
   } catch (error) {
     report({ kind: 'failed', error: plainError(error) });
