@@ -20,11 +20,10 @@ import type { RankHost, Strategy } from './strategy.ts';
  */
 export const localSgd: Strategy = { name: 'local-sgd', run };
 
-/** One client's own part: its batches, and how many steps it has done. */
+/** One client's own part. */
 interface Hosted {
   readonly client: Client;
   readonly batches: OwnBatches;
-  steps: number;
 }
 
 /** All that rounds leave behind, on every rank alike. */
@@ -32,6 +31,8 @@ interface Averaged {
   /** Rounds done, and rows read in them. */
   readonly round: number;
   readonly rows: number;
+  /** Steps of every client. */
+  readonly steps: readonly number[];
   readonly coordinates: Float64Array;
   readonly change: Float64Array;
 }
@@ -47,15 +48,13 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const { begin, end } = hostedBy(host.rank, workers, clients.length);
   const resumed = job.resume?.state as Averaged | undefined;
   const before = trainedBefore(job);
-  const taken = stepsUntil(resumed?.round ?? 0, clients, choice, job.seed ?? 0);
-  const hosted = clients
-    .slice(begin, end)
-    .map((client): Hosted => ({ client, batches: batchesOf(job, host, client), steps: taken[client.number] }));
+  const steps = resumed?.steps.slice() ?? clients.map(() => 0);
+  const hosted = clients.slice(begin, end).map((client): Hosted => ({ client, batches: batchesOf(job, host, client) }));
   const tree = new ChunkTree(begin, end, clients.length, layout.columns + 2);
   await host.world.barrier();
   const meter = new CostMeter(host.now);
   const waited = host.world.traffic().waitMs;
-  meter.steps = hosted.reduce((sum, { steps }) => sum + steps, 0);
+  meter.steps = hosted.reduce((sum, { client }) => sum + steps[client.number], 0);
   const timer = new CheckpointTimer(job, host.now);
   const snapshots: Snapshot[] = [];
   let coordinates = resumed?.coordinates.slice() ?? coordinatesOf(problem.start);
@@ -65,22 +64,27 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const trainedMs = (): number => before + host.now() - began;
   const checkpoint = (state: Averaged): Checkpoint => batchCheckpoint(setup, choice.name, state, trainedMs());
   let round = resumed?.round ?? 0;
+  let left = setup.allEpochs * layout.rows - rows;
   let control: ControlWord = CONTROL.go;
-  while (rows < setup.epochs * layout.rows && control === CONTROL.go) {
+  while (left > 0 && rows < setup.epochs * layout.rows && control === CONTROL.go) {
     const weights = participants(clients, choice.participation, round, job.seed ?? 0);
+    const counts = clients.map((client) => stepsInRound(client, choice, weights, steps[client.number], setup.allEpochs, left));
     tree.start();
     meter.enter('computing');
     host.onActivity?.('computing', meter.steps);
     for (const each of hosted) {
       const weight = weights.get(each.client.number);
-      const first = round * choice.syncEvery;
-      tree.push(weight === undefined ? undefined : localRound(setup, choice, first, each, weight, coordinates, tree.take(), meter));
+      const { number } = each.client;
+      const turn = { round, first: steps[number], count: counts[number], weight: weight ?? 0 };
+      tree.push(weight === undefined ? undefined : localRound(setup, choice, turn, each.batches, coordinates, tree.take(), meter));
     }
+    for (const [number, count] of counts.entries()) steps[number] += count;
     host.onActivity?.('communicating', meter.steps);
     meter.enter('communicating');
     const { mean, read, word } = await average(host, tree, clients.length, { begin, end }, coordinates.length);
     control = word;
     rows += read;
+    left = read > 0 ? setup.allEpochs * layout.rows - rows : 0;
     for (let j = 0; j < change.length; j += 1) {
       if (choice.serverMomentum === 0) continue;
       change[j] = choice.serverMomentum * change[j] + (mean[j] - coordinates[j]);
@@ -92,7 +96,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     if (passes >= snapshotDue(early + snapshots.length))
       snapshots.push({ atMs: trainedMs(), passes, updates: round, vector: vectorOf(coordinates.slice()) });
     batchProgress(setup, host, { updates: round, passes, atMs: trainedMs() });
-    const state: Averaged = { round, rows, coordinates, change };
+    const state: Averaged = { round, rows, steps: steps.slice(), coordinates, change };
     host.onState?.(() => checkpoint(state));
     if (host.rank === 0 && timer.isDue) {
       host.onCheckpoint(checkpoint(state));
@@ -101,7 +105,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     await host.pause?.();
   }
   const reason = endReason(setup, control);
-  if (host.rank === 0 && isLimited(reason)) host.onCheckpoint(checkpoint({ round, rows, coordinates, change }));
+  if (host.rank === 0 && isLimited(reason)) host.onCheckpoint(checkpoint({ round, rows, steps, coordinates, change }));
   meter.move(host.world.traffic().waitMs - waited, 'communicating', 'waiting');
   const trainMs = host.now() - began;
   const costs = meter.costs(host.rank, 'worker');
@@ -120,12 +124,22 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   });
 }
 
-/** Steps of every client in the rounds before `rounds`: of those in which it took part. */
-function stepsUntil(rounds: number, clients: readonly Client[], choice: StrategyChoice, seed: number): number[] {
-  const steps = new Array<number>(clients.length).fill(0);
-  for (let round = 0; round < rounds; round += 1)
-    for (const number of participants(clients, choice.participation, round, seed).keys()) steps[number] += choice.syncEvery;
-  return steps;
+/**
+ * Steps of a client in a round. The end of the epochs cuts rounds: the end of the client's own epochs, or where some sit out that of
+ * all, of which it has its part in whole batches.
+ */
+function stepsInRound(
+  { number, rows }: Client,
+  { syncEvery, batchSize, participation }: StrategyChoice,
+  weights: ReadonlyMap<number, number>,
+  done: number,
+  epochs: number,
+  left: number,
+): number {
+  const weight = weights.get(number);
+  if (weight === undefined) return 0;
+  const own = participation < 1 ? Math.ceil((weight * left) / batchSize) : Math.ceil(epochs * Math.ceil(rows / batchSize)) - done;
+  return Math.min(syncEvery, own);
 }
 
 function batchesOf(job: TrainingJob, host: RankHost, client: Client): OwnBatches {
@@ -141,28 +155,33 @@ function batchesOf(job: TrainingJob, host: RankHost, client: Client): OwnBatches
   });
 }
 
+/** A client's part of a round: so many steps from its step `first` on, and what their outcome weighs. */
+interface Turn {
+  readonly round: number;
+  readonly first: number;
+  readonly count: number;
+  readonly weight: number;
+}
+
 /** A client's steps of a round, from the common weights. Its weighted coordinates, then the rows that it read, go to `into`. */
 function localRound(
   setup: BatchSetup,
   choice: StrategyChoice,
-  first: number,
-  hosted: Hosted,
-  weight: number,
+  { round, first, count, weight }: Turn,
+  batches: OwnBatches,
   common: Float64Array,
   into: Float64Array,
   meter: CostMeter,
 ): Float64Array {
-  const { batches } = hosted;
   const local = common.slice();
   const { problem, rule } = setup;
   const state = rule.init(local.length);
   const decay = rule.decays ? decayOf(problem) : undefined;
   let read = 0;
-  for (let step = 0; step < choice.syncEvery; step += 1) {
+  for (let step = 0; step < count; step += 1) {
     // Schedules go by what all have read, which is less where only some take part.
-    const factor = setup.factorAt((first + step) * choice.participation, batches.perEpoch);
-    const rows = localStep(setup, batches, hosted.steps, local, state, factor, decay);
-    hosted.steps += 1;
+    const factor = setup.factorAt((round * choice.syncEvery + step) * choice.participation, batches.perEpoch);
+    const rows = localStep(setup, batches, first + step, local, state, factor, decay);
     meter.steps += 1;
     meter.rows += rows;
     read += rows;

@@ -81,6 +81,20 @@ describe('parameter server', () => {
 });
 
 describe('local SGD', () => {
+  test('ends where the epochs do: exactly, or where some clients sit out within a batch of each', async () => {
+    for (const [syncEvery, epochs] of [
+      [16, 1],
+      [5, 3],
+    ] as const) {
+      const options = { optimizerOptions: { ...constant, epochs } };
+      const whole = await run(strategyJob('linear', { name: 'local-sgd', batchSize: 16, syncEvery }, 2, options));
+      expect(whole.progress.passes).toBe(epochs);
+      const some = await run(strategyJob('linear', { name: 'local-sgd', batchSize: 16, syncEvery, participation: 0.5 }, 2, options));
+      expect(some.progress.passes).toBeGreaterThanOrEqual(epochs);
+      expect(some.progress.passes).toBeLessThan(epochs + (2 * 16) / 1500);
+    }
+  });
+
   test('the number of workers changes no bit: 1, 2, 3, 4, in one thread and on threads', async () => {
     const choice = { name: 'local-sgd', participation: 0.75, serverMomentum: 0.3, clients: 5 } as const;
     const base = bitsOf(await run(strategyJob('logistic', choice, 1)));
@@ -143,6 +157,8 @@ async function averaged(job: TrainingJob, clients: number): Promise<string> {
   let read = 0;
   for (let round = 0; read < layout.rows; round += 1) {
     const reached = own.map(({ rows, batches }) => {
+      // Whose epoch is over waits for the others'.
+      if (round >= batches.perEpoch) return w.map((value) => (rows / layout.rows) * value);
       const { sums, rows: count } = batches.gradient(round, w, true);
       read += count;
       const step = w.map((value, j) => {
