@@ -51,7 +51,9 @@ export function checkBatchOptions(options: BatchOptions): void {
     return;
   }
   whole('--batch-size', batchSize, 1e9);
-  whole('--epochs', epochs, 1e9);
+  if (!takesBatches(options)) whole('--epochs', epochs, 1e9);
+  else if (epochs !== undefined && !(Number.isFinite(epochs) && epochs > 0))
+    throw wrong('--epochs', `--epochs must be a number above 0, such as 0.25 or 3, not ${epochs}`);
   if (!TAKING_BATCHES.includes(optimizer) && takesBatches(options))
     throw wrong(
       '--optimizer',

@@ -130,7 +130,7 @@ function checkRounds({ strategy, syncEvery, epochs = DEFAULT_EPOCHS }: Given, pe
   if (strategy !== 'local-sgd' || syncEvery === undefined || syncEvery <= epochs * perEpoch) return;
   throw wrong(
     '--sync-every',
-    `--sync-every ${syncEvery} is more than the ${epochs * perEpoch} steps of a client in ${epochs} epochs: use fewer, or more --epochs`,
+    `--sync-every ${syncEvery} is more than the ${Math.ceil(epochs * perEpoch)} steps of a client in ${epochs} epochs: use fewer, or more --epochs`,
   );
 }
 

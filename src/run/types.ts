@@ -43,7 +43,10 @@ export interface TrainOptions {
   readonly momentum?: number;
   /** Rows of a mini-batch: one step for each of them. Default: all rows at once; 256 with an optimizer of mini-batches. */
   readonly batchSize?: number;
-  /** Mini-batches: exactly so many epochs. Default: until the gap is small enough. */
+  /**
+   * Mini-batches: exactly so many epochs; with another strategy than map-reduce also a part of one, such as 0.25. Default: until the gap
+   * is small enough, or with such strategies 10.
+   */
   readonly epochs?: number;
   /** Mini-batches: how the rate changes. Default 'auto'; 'constant' where a rate is given. */
   readonly schedule?: 'auto' | 'constant' | 'step' | 'cosine' | 'inverse-sqrt';

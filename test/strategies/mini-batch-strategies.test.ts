@@ -172,6 +172,14 @@ async function averaged(job: TrainingJob, clients: number): Promise<string> {
   return Buffer.from(w.buffer).toString('hex');
 }
 
+test.each(['parameter-server', 'local-sgd', 'hogwild', 'gossip'] as const)('%s: a part of an epoch is enough', async (name) => {
+  const optimizerOptions = { ...constant, epochs: 0.5 };
+  const { progress, reason } = await run(strategyJob('linear', { name, batchSize: 16, syncEvery: 4 }, 2, { optimizerOptions }));
+  expect(reason).toBe('epochs done');
+  expect(progress.passes).toBeGreaterThanOrEqual(0.5);
+  expect(progress.passes).toBeLessThan(0.5 + (4 * 16) / 1500);
+});
+
 describe('gossip', () => {
   test('the same bits every time, in one thread and on threads, for every topology', async () => {
     for (const topology of ['ring', 'torus', 'complete'] as const)

@@ -80,7 +80,11 @@ export function addTrain(program: Command, handlers: Handlers): void {
       'rows of a batch (default: all rows at once; 256 with sgd, svrg, adam, adamw, rmsprop, adagrad)',
       parseCount,
     ),
-    option('--epochs <count>', 'exactly so many times through the rows (default: until --tolerance is reached)', parseCount),
+    option(
+      '--epochs <count>',
+      'exactly so many times through the rows (default: until --tolerance is reached; 10 with another --strategy than map-reduce, which takes parts such as 0.25, too)',
+      parseNumber,
+    ),
     option(
       '--schedule <how>',
       'the rate: auto (halved where noise is what remains), constant, step (halved every 5 epochs), cosine (over --epochs, else 20) or inverse-sqrt (default auto; constant with a --learning-rate)',
