@@ -14,6 +14,7 @@ export { momentsF32, momentsF64, packF32F32, packF32F64, packF64F32, packF64F64 
 export { readLimit } from './limit';
 export { mapMath, mapUnit } from './math';
 export { addSums } from './batch';
+export { subtractProducts } from './cholesky';
 export { initialize } from './page';
 
 export function dotsF32(x: usize, stride: usize, panels: usize, columns: usize, blockColumns: usize, w: usize, out: usize): void {

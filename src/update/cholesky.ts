@@ -10,7 +10,7 @@ export interface Factor {
   readonly weak: readonly number[];
 }
 
-const PANEL_COLUMNS = 32;
+const PANEL_COLUMNS = 64;
 /** A column that repeats another has a pivot of about 2λ. */
 const WEAK = 8;
 
@@ -35,11 +35,25 @@ export function factorise(size: number, values: Float64Array, lambda: Float64Arr
       if (finishColumn(size, values, k, lambda[k], diagonal[k])) weak.push(k);
       for (let j = k + 1; j < end; j += 1) subtractOne(size, values, j, k);
     }
-    let j = end;
-    for (; j + 1 < size; j += 2) subtractPanel(size, values, j, begin, end);
-    if (j < size) for (let k = begin; k < end; k += 1) subtractOne(size, values, j, k);
+    if (trailingUpdate?.(size, values, columnBase, begin, end) !== true) subtractPanels(size, values, begin, end);
   }
   return { size, values, weak };
+}
+
+/** Takes the products with columns [begin, end) from all that follow; false: it did nothing. With the bits of `subtractPanels`. */
+export type TrailingUpdate = (size: number, values: Float64Array, base: typeof columnBase, begin: number, end: number) => boolean;
+
+let trailingUpdate: TrailingUpdate | undefined;
+
+/** Lets a kernel do the bulk of the work in this thread; undefined: no more. The factors have the same bits with and without. */
+export function useTrailingUpdate(update: TrailingUpdate | undefined): void {
+  trailingUpdate = update;
+}
+
+function subtractPanels(size: number, a: Float64Array, begin: number, end: number): void {
+  let j = end;
+  for (; j + 1 < size; j += 2) subtractPanel(size, a, j, begin, end);
+  if (j < size) for (let k = begin; k < end; k += 1) subtractOne(size, a, j, k);
 }
 
 /** Square root of the pivot, and its column divided by it. Returns whether the pivot was weak. */
@@ -99,15 +113,23 @@ function subtractPanel(size: number, a: Float64Array, j: number, begin: number, 
   }
 }
 
+/** Unknowns [begin, end) of L·u = h, four at most, and what they take from those that follow: in one go over h. */
+function forwardFour(size: number, a: Float64Array, h: Float64Array, begin: number, end: number): void {
+  for (let k = begin; k < end; k += 1) {
+    const base = columnBase(size, k);
+    h[k] /= a[base + k];
+    for (let i = k + 1; i < end; i += 1) h[i] -= a[base + i] * h[k];
+  }
+  if (end - begin < 4) return;
+  const [b0, b1, b2, b3] = [columnBase(size, begin), columnBase(size, begin + 1), columnBase(size, begin + 2), columnBase(size, begin + 3)];
+  const [u0, u1, u2, u3] = [h[begin], h[begin + 1], h[begin + 2], h[begin + 3]];
+  for (let i = end; i < size; i += 1) h[i] = h[i] - a[b0 + i] * u0 - a[b1 + i] * u1 - a[b2 + i] * u2 - a[b3 + i] * u3;
+}
+
 /** Solves L·Lᵀ·u = h; overwrites h with u. */
 export function solve(factor: Factor, h: Float64Array): void {
   const { size, values: a } = factor;
-  for (let k = 0; k < size; k += 1) {
-    const base = columnBase(size, k);
-    const u = h[k] / a[base + k];
-    h[k] = u;
-    for (let i = k + 1; i < size; i += 1) h[i] -= a[base + i] * u;
-  }
+  for (let k = 0; k < size; k += 4) forwardFour(size, a, h, k, Math.min(size, k + 4));
   for (let k = size - 1; k >= 0; k -= 1) {
     const base = columnBase(size, k);
     let s = h[k];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { columnBase, factorise, packedLength, solve } from '../../src/update/cholesky.ts';
+import { subtractProducts } from '../../src/kernels/cholesky-wasm.ts';
+import { columnBase, factorise, packedLength, solve, useTrailingUpdate } from '../../src/update/cholesky.ts';
 import { generator } from './random-problems.ts';
 
 /** B·Bᵀ/n of random B with `rank` columns, packed, λ on its diagonal. */
@@ -35,6 +36,38 @@ describe('cholesky', () => {
       plainCholesky(size, plain, lambda);
       expect(factorise(size, values, lambda).values).toEqual(plain);
     }
+  });
+
+  it.each([161, 198, 199])('gives them in SIMD, too, at size %i', (size) => {
+    useTrailingUpdate(subtractProducts);
+    try {
+      for (const rank of [size + 3, Math.ceil(size / 2)]) {
+        const { values, lambda } = randomMatrix(size, rank, 1e-9, size + 1);
+        const plain = values.slice();
+        plainCholesky(size, plain, lambda);
+        expect(Buffer.from(factorise(size, values, lambda).values.buffer).equals(Buffer.from(plain.buffer))).toBe(true);
+      }
+      expect(subtractProducts(300, new Float64Array(packedLength(300)), columnBase, 0, 64)).toBe(true);
+    } finally {
+      useTrailingUpdate(undefined);
+    }
+  });
+
+  it.each([1, 4, 5, 39, 40, 41])('solves with the bits of the plain loops at size %i', (size) => {
+    const { values, lambda } = randomMatrix(size, 2 * size, 1e-4, size);
+    const factor = factorise(size, values, lambda);
+    const h = Float64Array.from({ length: size }, (_, j) => j - 7.3);
+    const u = h.slice();
+    for (let k = 0; k < size; k += 1) {
+      u[k] /= values[columnBase(size, k) + k];
+      for (let i = k + 1; i < size; i += 1) u[i] -= values[columnBase(size, k) + i] * u[k];
+    }
+    for (let k = size - 1; k >= 0; k -= 1) {
+      for (let i = k + 1; i < size; i += 1) u[k] -= values[columnBase(size, k) + i] * u[i];
+      u[k] /= values[columnBase(size, k) + k];
+    }
+    solve(factor, h);
+    expect(h).toEqual(u);
   });
 
   it('solves', () => {
