@@ -10,7 +10,7 @@ import type { TrainOptions } from './types.ts';
 
 type BatchOptions = Pick<
   TrainOptions,
-  'strategy' | 'optimizer' | 'model' | 'batchSize' | 'epochs' | 'schedule' | 'warmup' | 'precondition' | 'tolerance' | 'lineSearch'
+  'strategy' | 'optimizer' | 'batchSize' | 'epochs' | 'schedule' | 'warmup' | 'precondition' | 'tolerance' | 'lineSearch'
 >;
 
 /** Options that have no meaning without mini-batches, by their names on the command line. */
@@ -40,7 +40,7 @@ export function batchDefaults(given: BatchOptions, batches = false): Partial<Bat
 
 /** @throws PARAGRAD_OPTION with the option's name and what it takes. */
 export function checkBatchOptions(options: BatchOptions): void {
-  const { optimizer = 'auto', model, batchSize, epochs, schedule, warmup, precondition, lineSearch } = options;
+  const { optimizer = 'auto', batchSize, epochs, schedule, warmup, precondition, lineSearch } = options;
   if (batchSize === undefined) {
     for (const [name, option] of Object.entries(OWN))
       if (options[name as keyof typeof OWN] !== undefined)
@@ -63,11 +63,6 @@ export function checkBatchOptions(options: BatchOptions): void {
     throw wrong(
       '--batch-size',
       `--batch-size is not for --optimizer ${optimizer}, which reads all rows at once: use one of ${TAKING_BATCHES.join(', ')}`,
-    );
-  if (model === 'softmax')
-    throw wrong(
-      '--batch-size',
-      '--batch-size is not for --model softmax, whose gradients are of all rows: leave it out, or use --optimizer lbfgs',
     );
   if (lineSearch === 'backtracking') throw wrong('--line-search', '--line-search looks at all rows: leave out --batch-size');
   if (schedule !== undefined) oneOf('--schedule', schedule, SCHEDULES);

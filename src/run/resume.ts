@@ -54,9 +54,13 @@ export type ResumeOptions = Pick<
 export async function resume(run: string, options: ResumeOptions = {}, source?: ArraySource): Promise<TrainedRun> {
   const config = await readConfig(run);
   if (config.options.replay !== undefined)
-    throw new ParagradError('PARAGRAD_RESUME', `${run} does again what another run did, and cannot go on on its way: replay that one anew`, {
-      place: { file: run, option: '--resume' },
-    });
+    throw new ParagradError(
+      'PARAGRAD_RESUME',
+      `${run} does again what another run did, and cannot go on on its way: replay that one anew`,
+      {
+        place: { file: run, option: '--resume' },
+      },
+    );
   const { checkpoint, damaged } = await readCheckpoint(run);
   for (const file of damaged)
     options.onEvent?.({ kind: 'note', text: `${file} was damaged and is set aside: the run goes on from the one before` });

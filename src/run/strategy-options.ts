@@ -36,10 +36,7 @@ const TAKES: Readonly<Record<StrategyName, readonly Own[]>> = {
   gossip: ['syncEvery', 'topology', 'partner'],
 };
 
-type Given = Pick<
-  TrainOptions,
-  Own | ReplayedOption | 'strategy' | 'engine' | 'partition' | 'model' | 'earlyStopping' | 'explain' | 'workers'
->;
+type Given = Pick<TrainOptions, Own | ReplayedOption | 'strategy' | 'engine' | 'partition' | 'earlyStopping' | 'explain' | 'workers'>;
 
 /** Most steps between two averages that are chosen for the user. */
 const MOST_STEPS = 16;
@@ -52,7 +49,7 @@ export function takesBatches({ strategy }: { readonly strategy?: StrategyName | 
 
 /** @throws PARAGRAD_OPTION with what to say instead */
 export function checkStrategyOptions(options: Given): void {
-  const { strategy = 'map-reduce', engine = 'auto', partition = 'auto', model, l2, optimizer = 'auto' } = options;
+  const { strategy = 'map-reduce', engine = 'auto', partition = 'auto', l2, optimizer = 'auto' } = options;
   oneOf('--strategy', strategy, Object.keys(STRATEGIES));
   for (const name of Object.keys(FLAGS) as Own[]) {
     if (options[name] === undefined || TAKES[strategy].includes(name)) continue;
@@ -76,8 +73,6 @@ export function checkStrategyOptions(options: Given): void {
     );
   if (partition === 'columns' || partition === 'grid')
     throw wrong('--partition', `--strategy ${strategy} gives every worker whole rows: use --partition rows, or --strategy map-reduce`);
-  if (model === 'softmax')
-    throw wrong('--strategy', `--strategy ${strategy} trains one output, and softmax has several: use --strategy map-reduce`);
   if (l2 === 'auto') throw wrong('--l2', `--l2 auto is found with --strategy map-reduce: find it so, and give it to ${strategy}`);
   if (optimizer === 'svrg')
     throw wrong(

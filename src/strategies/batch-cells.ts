@@ -1,6 +1,6 @@
 import type { Collective, Part } from '../communicate/collective.ts';
 import { addressOf, type DataStore, panelStrideOf } from '../data/store.ts';
-import { type KernelLoss, LIST, LIST_WORDS } from '../kernels/kernels.ts';
+import { type KernelLoss, LIST, LIST_WORDS, type Loss } from '../kernels/kernels.ts';
 import { type Batch, BatchOrder, type BatchPanels, emptyBatch, type PanelRange } from '../partition/batch.ts';
 import { columnOfBlock, panelRows } from '../partition/layout.ts';
 import type { Share } from '../partition/plan.ts';
@@ -9,11 +9,9 @@ import type { GradientSums, PlainSteps, Vector } from '../update/pass.ts';
 import { BatchDescent } from './batch-descent.ts';
 import { BatchDesk } from './batch-desk.ts';
 import { BatchDots } from './batch-dots.ts';
+import { BatchSoftmax } from './batch-softmax.ts';
 import { SlotTree } from './slot-tree.ts';
 import type { Workplace } from './workplace.ts';
-
-/** Row scalars ahead of the columns: Σv·loss, Σv·d. */
-const SCALARS = 2;
 
 /**
  * The gradient of a mini-batch: sums of this rank's own chunks and columns, as tree nodes. Panels are chosen by `BatchOrder`, so
@@ -24,7 +22,11 @@ export class BatchCells {
   readonly order: BatchOrder;
   readonly #store: DataStore;
   readonly #share: Share;
-  readonly #loss: KernelLoss;
+  readonly #loss: Loss;
+  readonly #outputs: number;
+  /** Row scalars ahead of the columns: Σv·loss, and Σv·d of every output. */
+  readonly #scalars: number;
+  readonly #softmax: BatchSoftmax | undefined;
   readonly #workplaces: readonly Workplace[];
   readonly #dots: BatchDots | undefined;
   readonly #panels: BatchPanels = emptyBatch();
@@ -35,34 +37,49 @@ export class BatchCells {
   /** Those with panels of the batch at hand, ascending. */
   readonly #busy: BatchDesk[] = [];
   /** The columns of the last roots, by vector: views on the memory where they stand. */
-  readonly #roots: { readonly values: Float64Array; readonly columns: Float64Array }[] = [];
+  readonly #roots: { readonly values: Float64Array; readonly columns: Float64Array; readonly others?: Float64Array }[] = [];
 
-  /** `seed`: of the run. `range`: of panels, default all. `row`: the ranks that share the chunks, read where columns are split. */
+  /**
+   * `seed`: of the run. `range`: of panels, default all. `row`: the ranks that share the chunks, read where columns are split.
+   * `outputs`: of softmax its classes.
+   */
   constructor(
     store: DataStore,
     share: Share,
-    loss: KernelLoss,
+    loss: Loss,
     workplaces: readonly Workplace[],
     row: Collective,
     seed: number,
     range?: PanelRange,
+    outputs = 1,
   ) {
     const { layout } = store.training;
     this.order = new BatchOrder(layout, seed, range);
     this.#store = store;
     this.#share = share;
     this.#loss = loss;
+    this.#outputs = outputs;
+    this.#scalars = 1 + outputs;
     this.#workplaces = workplaces;
     const begin = columnOfBlock(layout, share.blockBegin);
     this.#columns = { begin, count: columnOfBlock(layout, share.blockEnd) - begin };
     const whole = this.#columns.count === layout.columns && share.blockBegin === 0;
-    this.#dots = whole ? undefined : new BatchDots(store.training, share, loss, row);
+    const softmax = loss === 'softmax' ? new BatchSoftmax(layout, panelStrideOf(store.training), outputs, this.#columns.count) : undefined;
+    this.#softmax = softmax;
+    this.#dots = whole
+      ? undefined
+      : new BatchDots(store.training, share, softmax === undefined ? { loss: loss as KernelLoss } : { softmax, outputs }, row);
     this.#tree = new SlotTree(coverOf(share.chunkBegin, share.chunkEnd, layout.chunks), layout.chunks);
   }
 
   /** Length of the vector that is reduced, for k weight vectors. */
   lengthOf(vectors: number): number {
-    return vectors * (SCALARS + this.#store.training.layout.columns);
+    return vectors * this.#vectorLength(this.#store.training.layout.columns);
+  }
+
+  /** Row scalars, and so many columns of every output. */
+  #vectorLength(columns: number): number {
+    return this.#scalars + this.#outputs * columns;
   }
 
   /** Whether all columns are here, so that `parts` and `sums` answer at once. */
@@ -88,20 +105,34 @@ export class BatchCells {
     const { columns } = this.#store.training.layout;
     const answers: GradientSums[] = [];
     for (let k = 0; k < at.length; k += 1) {
-      const values = this.#tree.root(this.#busy, SCALARS + columns, k) ?? new Float64Array(SCALARS + columns);
+      const length = this.#vectorLength(columns);
+      const values = this.#tree.root(this.#busy, length, k) ?? new Float64Array(length);
       let root = this.#roots[k];
       if (root?.values !== values) {
-        root = { values, columns: values.subarray(SCALARS) };
+        root = { values, columns: values.subarray(this.#scalars), ...this.#others(values, 0) };
         this.#roots[k] = root;
       }
-      answers.push({ loss: values[0], intercept: values[1], columns: root.columns });
+      const { columns: sums, others } = root;
+      answers.push(
+        others === undefined
+          ? { loss: values[0], intercept: values[1], columns: sums }
+          : { loss: values[0], intercept: values[1], columns: sums, others },
+      );
     }
     return answers;
   }
 
-  /** Takes plain steps at once; false where columns are split, or data stand in several memories: then nothing is changed. */
+  /** Sums of the intercepts after the first, of a vector that begins at `at`. */
+  #others(values: Float64Array, at: number): { others?: Float64Array } {
+    return this.#outputs === 1 ? {} : { others: values.subarray(at + 2, at + this.#scalars) };
+  }
+
+  /**
+   * Takes plain steps at once; false where columns are split, data stand in several memories, or there are several outputs: then
+   * nothing is changed.
+   */
   descend(steps: PlainSteps): boolean {
-    if (!this.isWhole || this.#workplaces.length > 1) return false;
+    if (!this.isWhole || this.#workplaces.length > 1 || this.#loss === 'softmax') return false;
     const { layout } = this.#store.training;
     const { batch, count } = steps;
     this.#clear();
@@ -124,8 +155,10 @@ export class BatchCells {
   answer(values: Float64Array, vectors: number): GradientSums[] {
     const { columns } = this.#store.training.layout;
     return Array.from({ length: vectors }, (_, k) => {
-      const at = k * (SCALARS + columns);
-      return { loss: values[at], intercept: values[at + 1], columns: values.subarray(at + SCALARS, at + SCALARS + columns) };
+      const length = this.#vectorLength(columns);
+      const at = k * length;
+      const sums = values.subarray(at + this.#scalars, at + length);
+      return { loss: values[at], intercept: values[at + 1], columns: sums, ...this.#others(values, at) };
     });
   }
 
@@ -176,7 +209,8 @@ export class BatchCells {
   #begin(segment: number, panels: number): BatchDesk {
     let desk = this.#desks[segment];
     if (desk === undefined) {
-      desk = new BatchDesk(segment, this.#workplaces[segment], this.#store.training.layout.dtype, this.#columns.count);
+      const { count } = this.#columns;
+      desk = new BatchDesk(segment, this.#workplaces[segment], this.#store.training.layout.dtype, count, this.#vectorLength(count));
       this.#desks[segment] = desk;
     }
     desk.clear(panels);
@@ -186,13 +220,22 @@ export class BatchCells {
 
   #gradients(at: readonly Vector[]): void {
     const { columns, blockColumns } = this.#store.training.layout;
+    const loss = this.#loss;
+    if (loss === 'softmax') {
+      for (const desk of this.#busy)
+        for (const [k, vector] of at.entries()) {
+          const weights = Array.from({ length: this.#outputs }, (_, c) => desk.put(k * this.#outputs + c, vector.weights, c * columns));
+          this.#softmax?.whole(desk, vector, weights, desk.out(k));
+        }
+      return;
+    }
     for (const desk of this.#busy) {
       const { kernels } = desk.workplace;
       for (let k = 0; k < at.length; k += 1) {
         const w = desk.put(k, at[k].weights, 0);
         const b = at[k].intercept;
         const { listAddress, count, lines, accumulators } = desk;
-        kernels.gradientList(this.#loss, listAddress, count, columns, blockColumns, w, b, lines, accumulators, desk.out(k));
+        kernels.gradientList(loss, listAddress, count, columns, blockColumns, w, b, lines, accumulators, desk.out(k));
       }
     }
   }
@@ -203,13 +246,16 @@ export class BatchCells {
     const { begin: from, count: own } = this.#columns;
     const parts: Part[] = [];
     for (let k = 0; k < vectors; k += 1) {
-      const at = k * (SCALARS + columns);
-      for (const { node, values } of this.#tree.nodes(this.#busy, SCALARS + own, k)) {
-        if (own === columns) parts.push({ node, begin: at, end: at + SCALARS + columns, values });
+      const scalars = this.#scalars;
+      const at = k * this.#vectorLength(columns);
+      for (const { node, values } of this.#tree.nodes(this.#busy, this.#vectorLength(own), k)) {
+        if (own === columns) parts.push({ node, begin: at, end: at + this.#vectorLength(columns), values });
         else {
-          if (this.#share.blockBegin === 0) parts.push({ node, begin: at, end: at + SCALARS, values: values?.subarray(0, SCALARS) });
-          const begin = at + SCALARS + from;
-          parts.push({ node, begin, end: begin + own, values: values?.subarray(SCALARS) });
+          if (this.#share.blockBegin === 0) parts.push({ node, begin: at, end: at + scalars, values: values?.subarray(0, scalars) });
+          for (let c = 0; c < this.#outputs; c += 1) {
+            const begin = at + scalars + c * columns + from;
+            parts.push({ node, begin, end: begin + own, values: values?.subarray(scalars + c * own, scalars + (c + 1) * own) });
+          }
         }
       }
     }

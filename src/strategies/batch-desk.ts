@@ -35,15 +35,17 @@ export class BatchDesk {
   readonly accumulators: number;
   readonly #dtype: Dtype;
   readonly #columns: number;
+  readonly #length: number;
   readonly #weights: Weights[] = [];
   readonly #outs: Out[] = [];
 
-  /** `columns`: own ones; a chunk's sums are 2 + columns f64. */
-  constructor(segment: number, workplace: Workplace, dtype: Dtype, columns: number) {
+  /** `columns`: own ones. `length`: f64 of a chunk's sums. */
+  constructor(segment: number, workplace: Workplace, dtype: Dtype, columns: number, length: number) {
     this.segment = segment;
     this.workplace = workplace;
     this.#dtype = dtype;
     this.#columns = columns;
+    this.#length = length;
     this.lines = workplace.scratch.at('batch rows', LIST_SCRATCH_BYTES);
     this.accumulators = workplace.scratch.at('batch accumulators', columns * ACCUMULATOR_BYTES + CACHE_LINE_BYTES);
   }
@@ -88,7 +90,7 @@ export class BatchDesk {
     if (known !== undefined && known.room >= chunks) return known.address;
     const { scratch } = this.workplace;
     const room = 2 * chunks + 2;
-    const length = 2 + this.#columns;
+    const length = this.#length;
     const address = scratch.at(`batch sums ${k}`, room * length * 8 + CACHE_LINE_BYTES);
     this.#outs[k] = { address, room, first: scratch.f64(address, length) };
     return address;

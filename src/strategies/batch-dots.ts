@@ -7,6 +7,7 @@ import type { Share } from '../partition/plan.ts';
 import { coverOf, leavesOf, type NodeId } from '../partition/tree.ts';
 import type { Vector } from '../update/pass.ts';
 import type { BatchDesk } from './batch-desk.ts';
+import type { BatchSoftmax, PutDots } from './batch-softmax.ts';
 
 type Dots = Float32Array<ArrayBufferLike> | Float64Array<ArrayBufferLike>;
 type DotPart = Part<Float32Array> | Part<Float64Array>;
@@ -17,42 +18,70 @@ interface Listed {
   readonly word: (field: keyof typeof LIST) => number;
 }
 
+/** From the dots of a row to its residuals: by a loss of one output, or by one of several. */
+export type FromDots = { readonly loss: KernelLoss } | { readonly softmax: BatchSoftmax; readonly outputs: number };
+
 /** The gradient of a mini-batch where columns are split: partial dots of listed panels, exchanged in a worker row, then own columns. */
 export class BatchDots {
   readonly #layout: Layout;
   readonly #stride: number;
   readonly #share: Share;
-  readonly #loss: KernelLoss;
+  readonly #from: FromDots;
+  readonly #outputs: number;
   readonly #row: Collective;
   readonly #columns: { readonly begin: number; readonly end: number };
 
-  constructor(set: StoredSet, share: Share, loss: KernelLoss, row: Collective) {
+  constructor(set: StoredSet, share: Share, from: FromDots, row: Collective) {
     this.#layout = set.layout;
     this.#stride = panelStrideOf(set);
     this.#share = share;
-    this.#loss = loss;
+    this.#from = from;
+    this.#outputs = 'loss' in from ? 1 : from.outputs;
     this.#row = row;
     this.#columns = { begin: columnOfBlock(set.layout, share.blockBegin), end: columnOfBlock(set.layout, share.blockEnd) };
   }
 
-  /** Sums of every listed chunk, per vector, where the desks want them: 2 + own columns each. */
+  /** Sums of every listed chunk, per vector, where the desks want them: row scalars, then own columns of every output. */
   async gradients(desks: readonly BatchDesk[], at: readonly Vector[]): Promise<void> {
     const panels = desks.flatMap(listed);
     // All ranks of a worker row have the same chunks, so that all of them or none come here.
     if (panels.length === 0) return;
     const P = panelRows(this.#layout.dtype);
     const rows = panels.length * P;
-    const weights = new Map(desks.map((desk) => [desk, at.map((vector, k) => desk.put(k, vector.weights, this.#columns.begin))]));
+    const vectors = at.length * this.#outputs;
+    const weights = new Map(desks.map((desk) => [desk, at.flatMap((vector, k) => this.#put(desk, vector, k))]));
     const parts = coverOf(this.#share.blockBegin, this.#share.blockEnd, this.#layout.blocks).map((node) =>
-      this.#partial(node, panels, weights, at.length),
+      this.#partial(node, panels, weights, vectors),
     );
-    const dots = await this.#exchange(parts, at.length * rows);
+    const dots = await this.#exchange(parts, vectors * rows);
     let first = 0;
     for (const desk of desks) {
       const own = panels.slice(first, first + desk.count);
-      for (let k = 0; k < at.length; k += 1) this.#sums(own, dots.subarray(k * rows + first * P), at[k].intercept, desk.out(k));
+      for (const [k, vector] of at.entries()) {
+        const from = this.#from;
+        const dotsOf = (c: number): Dots => dots.subarray((k * this.#outputs + c) * rows + first * P);
+        if ('loss' in from) this.#sums(from.loss, own, dotsOf(0), vector.intercept, desk.out(k));
+        else from.softmax.sums(desk, vector, desk.out(k), this.#putDots(desk, dotsOf));
+      }
       first += desk.count;
     }
+  }
+
+  /** Own weights of every output of vector k, in place: their addresses. */
+  #put(desk: BatchDesk, { weights }: Vector, k: number): number[] {
+    return Array.from({ length: this.#outputs }, (_, c) =>
+      desk.put(k * this.#outputs + c, weights, c * this.#layout.columns + this.#columns.begin),
+    );
+  }
+
+  /** Copies the dots of a listed panel with every output to where the kernels want them. */
+  #putDots({ workplace: { scratch } }: BatchDesk, dotsOf: (output: number) => Dots): PutDots {
+    const P = panelRows(this.#layout.dtype);
+    const all = Array.from({ length: this.#outputs }, (_, c) => dotsOf(c));
+    return (i, lines) => {
+      for (const [c, dots] of all.entries())
+        viewDots(this.#layout, scratch.memory.buffer, lines + c * CACHE_LINE_BYTES, P).set(dots.subarray(i * P, (i + 1) * P));
+    };
   }
 
   /** Dots with the columns of one node of the tree over blocks: vectors × panels × P. */
@@ -84,7 +113,7 @@ export class BatchDots {
   }
 
   /** Own columns' sums of a segment's listed panels, chunk after chunk. */
-  #sums(panels: readonly Listed[], dots: Dots, b: number, out: number): void {
+  #sums(loss: KernelLoss, panels: readonly Listed[], dots: Dots, b: number, out: number): void {
     const layout = this.#layout;
     const P = panelRows(layout.dtype);
     const own = this.#columns.end - this.#columns.begin;
@@ -101,7 +130,7 @@ export class BatchDots {
         kernels.flush(own, accumulators, to + 16);
       viewDots(layout, scratch.memory.buffer, lines, P).set(dots.subarray(i * P, (i + 1) * P));
       const rows = { y: word('y'), v: this.#masked(desk, word('v'), word('begin'), word('end')), offset: word('offset') };
-      kernels.derivative(this.#loss, 1, lines, b, rows, lines + CACHE_LINE_BYTES, lanes);
+      kernels.derivative(loss, 1, lines, b, rows, lines + CACHE_LINE_BYTES, lanes);
       kernels.update({ ...this.#run(word('x'), word('panel')), columns: own }, lines + CACHE_LINE_BYTES, accumulators, to + 16);
       if (panels[i + 1]?.word('chunk') === word('chunk')) continue;
       kernels.flush(own, accumulators, to + 16);

@@ -5,7 +5,7 @@ import { objectiveOf, pointOf } from '../update/objective.ts';
 import type { EndReason } from '../update/optimizer.ts';
 import type { Vector } from '../update/pass.ts';
 import { isConverged } from '../update/stop.ts';
-import { copyOf, dot, isFiniteVector, norm } from '../update/vectors.ts';
+import { centred, copyOf, dot, isFiniteVector, norm } from '../update/vectors.ts';
 import { type BatchSetup, metricAt, requireFiniteStart, withMeans } from './batch-setup.ts';
 import type { StepRecord, TrainingJob, TrainingOutcome } from './job.ts';
 import type { RankHost } from './strategy.ts';
@@ -54,7 +54,8 @@ export function snapshotDue(made: number): number {
 export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup, finished: Finished): Promise<TrainingOutcome> {
   const { evaluator, nullLoss } = setup;
   const problem = await withMeans(setup);
-  const { vector, updates, passes, snapshots } = finished;
+  const { updates, passes, snapshots } = finished;
+  const vector = centred(finished.vector);
   const before = job.resume?.origin?.trainedMs ?? 0;
   const [sums] = await evaluator.evaluate({ kind: 'gradient', at: [vector] });
   const point = pointOf(problem, vector, sums);

@@ -1,10 +1,11 @@
 import { ParagradError } from '../errors.ts';
-import type { KernelLoss } from '../kernels/kernels.ts';
+import type { Loss } from '../kernels/kernels.ts';
 import { modelOf } from '../models/model.ts';
 import type { Partition, Share } from '../partition/plan.ts';
 import { choosePrecondition, type Preconditioner, preconditionerOf } from '../update/batch/precondition.ts';
 import { RULES, type RuleName, type UpdateRule } from '../update/batch/rules.ts';
 import { factorAt } from '../update/batch/schedule.ts';
+import { coordinateCount } from '../update/coordinates.ts';
 import { applyInverse, METRIC_RULES, type Metric } from '../update/metric.ts';
 import { MetricKeeper, NO_METRIC } from '../update/metric-keeper.ts';
 import { objectiveOf, pointOf, startingPoints } from '../update/objective.ts';
@@ -65,15 +66,9 @@ export function choiceOf(job: TrainingJob): StrategyChoice {
   return job.strategy;
 }
 
-/** @throws PARAGRAD_OPTION for a model of several outputs */
-export function kernelLossOf({ model, strategy }: TrainingJob): KernelLoss {
-  const { loss } = modelOf(model);
-  if (loss !== 'softmax') return loss;
-  throw new ParagradError(
-    'PARAGRAD_OPTION',
-    `--strategy ${strategy?.name} trains one output, and ${model} has several: use --strategy map-reduce`,
-    { place: { option: '--strategy' } },
-  );
+/** The loss of a job, and how many classes it has. */
+export function lossOf({ model, classes }: TrainingJob): { readonly loss: Loss; readonly classes: number | undefined } {
+  return { loss: modelOf(model).loss, classes };
 }
 
 /** Ranks without a share own nothing: servers. */
@@ -86,12 +81,11 @@ function withoutShares(partition: Partition, ranks: number, chunks: number, bloc
 
 export async function setUp(job: TrainingJob, host: RankHost, options: SetupOptions): Promise<BatchSetup> {
   const { layout } = job.store.training;
-  const loss = kernelLossOf(job);
   const evaluator = new CellEvaluator({
     store: job.store,
     partition: withoutShares(job.partition, host.world.size, layout.chunks, layout.blocks),
     rank: host.rank,
-    loss,
+    ...lossOf(job),
     kernels: host.kernels,
     world: host.world,
     row: host.row,
@@ -179,7 +173,7 @@ async function withMetric(evaluator: CellEvaluator, problem: Problem): Promise<S
   const { gradient } = pointOf(problem, start, sums);
   const { metric, gram, columns } = await metricAt(evaluator, problem, start);
   const way = norm(layout, applyInverse(problem, metric, gradient));
-  return { gram, columns, adaptiveRate: (ADAPTIVE_RATE * way) / Math.sqrt(layout.columns + 1) || 1 };
+  return { gram, columns, adaptiveRate: (ADAPTIVE_RATE * way) / Math.sqrt(coordinateCount(problem)) || 1 };
 }
 
 /** M at a vector, and the sums that it was made of. */
@@ -219,24 +213,4 @@ function ruleOf({ optimizer, optimizerOptions, strategy }: TrainingJob): { rule:
     `--strategy ${strategy?.name} takes a step for every mini-batch, and --optimizer ${optimizer} does not: use ${['auto', 'momentum', 'nesterov', ...Object.keys(RULES)].join(', ')}, or --strategy map-reduce`,
     { place: { option: '--optimizer' } },
   );
-}
-
-/** Weights, then the intercept. */
-export function coordinatesOf({ weights, intercept }: Vector): Float64Array {
-  const coordinates = new Float64Array(weights.length + 1);
-  coordinates.set(weights);
-  coordinates[weights.length] = intercept;
-  return coordinates;
-}
-
-/** The vector of coordinates; its weights are a view. */
-export function vectorOf(coordinates: Float64Array): Vector {
-  return { weights: coordinates.subarray(0, -1), intercept: coordinates[coordinates.length - 1] };
-}
-
-/** l2 per coordinate for rules that take the penalty themselves. */
-export function decayOf(problem: Problem): Float64Array {
-  const decay = new Float64Array(problem.layout.columns + 1).fill(problem.l2);
-  decay[problem.layout.columns] = 0;
-  return decay;
 }

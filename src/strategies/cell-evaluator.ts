@@ -95,9 +95,8 @@ export class CellEvaluator implements Evaluator {
   }
 
   #batchCells(): BatchCells {
-    const { store, row, loss, seed } = this.#options;
-    assert(loss !== 'softmax', 'mini-batches of a loss with several outputs');
-    this.#batches ??= new BatchCells(store, this.#share, loss, this.#workplaces, row, seed ?? 0);
+    const { store, row, loss, classes = 1, seed } = this.#options;
+    this.#batches ??= new BatchCells(store, this.#share, loss, this.#workplaces, row, seed ?? 0, undefined, classes);
     return this.#batches;
   }
 

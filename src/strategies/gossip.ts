@@ -3,8 +3,9 @@ import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { assert, ParagradError } from '../errors.ts';
 import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
 import { coverOf } from '../partition/tree.ts';
+import { coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
-import { choiceOf, coordinatesOf, decayOf, kernelLossOf, setUp, vectorOf } from './batch-setup.ts';
+import { choiceOf, lossOf, setUp } from './batch-setup.ts';
 import { gatherText, gatherVectors } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { TrainingJob, TrainingOutcome } from './job.ts';
@@ -39,11 +40,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   if (resumed !== undefined && resumed.ranks.length !== workers) throw otherWorkers(resumed.ranks.length);
   const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: 0 });
   const { problem, rule } = setup;
+  const { classes: outputs = 1 } = job;
   const channels = workers > 1 ? ((await host.openChannels?.()) ?? []) : [];
   const batches = new OwnBatches({
     store: job.store,
     share: shares[host.rank],
-    loss: kernelLossOf(job),
+    ...lossOf(job),
     kernels: host.kernels,
     row: host.row,
     seed: job.seed ?? 0,
@@ -111,11 +113,13 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   await Promise.all(channels.map((channel) => channel?.close()));
   const mean = (at: number): Float64Array => meanOf(all.map((vectors) => vectors[at]));
   return finish(job, host, setup, {
-    vector: vectorOf(mean(0)),
+    vector: vectorOn(mean(0), outputs),
     updates: done,
     passes: done / perEpoch,
     reason,
-    snapshots: made.map(({ atMs, step }, i): Snapshot => ({ atMs, passes: step / perEpoch, updates: step, vector: vectorOf(mean(i + 1)) })),
+    snapshots: made.map(({ atMs, step }, i): Snapshot => {
+      return { atMs, passes: step / perEpoch, updates: step, vector: vectorOn(mean(i + 1), outputs) };
+    }),
     costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
     trainMs,
   });

@@ -1,8 +1,9 @@
 import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { assert } from '../errors.ts';
 import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
+import { coordinateCount, coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
-import { choiceOf, coordinatesOf, decayOf, kernelLossOf, setUp, vectorOf } from './batch-setup.ts';
+import { choiceOf, lossOf, setUp } from './batch-setup.ts';
 import { gatherText, gatherVectors } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from './job.ts';
@@ -39,7 +40,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const setup = await setUp(job, host, { batchRows: choice.batchSize, delay: workers - 1 });
   const { problem, rule } = setup;
   assert(host.sharedWeights !== undefined, 'hogwild needs memory in common');
-  const count = problem.layout.columns + 1;
+  const count = coordinateCount(problem);
+  const { classes: outputs = 1 } = job;
   const words = new BigInt64Array(host.sharedWeights, 0, HEAD);
   const common = new Float64Array(host.sharedWeights, HEAD * 8, count);
   const resumed = job.resume?.state as Seen | undefined;
@@ -52,7 +54,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const batches = new OwnBatches({
     store: job.store,
     share: shares[host.rank],
-    loss: kernelLossOf(job),
+    ...lossOf(job),
     kernels: host.kernels,
     row: host.row,
     seed: job.seed ?? 0,
@@ -120,12 +122,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const ranks = reports.map((report) => report.costs);
   const passesOf = (read: number): number => read / problem.layout.rows;
   return finish(job, host, setup, {
-    vector: vectorOf(vectors[0]),
+    vector: vectorOn(vectors[0], outputs),
     updates: Number(Atomics.load(words, STEPS)),
     passes: passesOf(Number(Atomics.load(words, ROWS))),
     reason,
     snapshots: reports[0].made.map(({ atMs, rows: read, updates }, i): Snapshot => {
-      return { atMs, passes: passesOf(read), updates, vector: vectorOf(vectors[i + 1]) };
+      return { atMs, passes: passesOf(read), updates, vector: vectorOn(vectors[i + 1], outputs) };
     }),
     costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
     trainMs,

@@ -1,7 +1,8 @@
 import { CONTROL, type ControlWord, type Part } from '../communicate/collective.ts';
 import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
+import { coordinateCount, coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
-import { type BatchSetup, choiceOf, coordinatesOf, decayOf, kernelLossOf, setUp, vectorOf } from './batch-setup.ts';
+import { type BatchSetup, choiceOf, lossOf, setUp } from './batch-setup.ts';
 import type { StrategyChoice } from './choice.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { type Client, clientsOf, hostedBy, participants } from './clients.ts';
@@ -50,7 +51,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const before = trainedBefore(job);
   const steps = resumed?.steps.slice() ?? clients.map(() => 0);
   const hosted = clients.slice(begin, end).map((client): Hosted => ({ client, batches: batchesOf(job, host, client) }));
-  const tree = new ChunkTree(begin, end, clients.length, layout.columns + 2);
+  const { classes: outputs = 1 } = job;
+  const tree = new ChunkTree(begin, end, clients.length, coordinateCount(problem) + 1);
   await host.world.barrier();
   const meter = new CostMeter(host.now);
   const waited = host.world.traffic().waitMs;
@@ -94,7 +96,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     round += 1;
     const passes = rows / layout.rows;
     if (passes >= snapshotDue(early + snapshots.length))
-      snapshots.push({ atMs: trainedMs(), passes, updates: round, vector: vectorOf(coordinates.slice()) });
+      snapshots.push({ atMs: trainedMs(), passes, updates: round, vector: vectorOn(coordinates.slice(), outputs) });
     batchProgress(setup, host, { updates: round, passes, atMs: trainedMs() });
     const state: Averaged = { round, rows, steps: steps.slice(), coordinates, change };
     host.onState?.(() => checkpoint(state));
@@ -114,7 +116,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     (text) => JSON.parse(text) as RankCosts,
   );
   return finish(job, host, setup, {
-    vector: vectorOf(coordinates),
+    vector: vectorOn(coordinates, outputs),
     updates: round,
     passes: rows / layout.rows,
     reason,
@@ -147,7 +149,7 @@ function batchesOf(job: TrainingJob, host: RankHost, client: Client): OwnBatches
   return new OwnBatches({
     store: job.store,
     share: { rank: host.rank, chunkBegin: client.chunkBegin, chunkEnd: client.chunkEnd, blockBegin: 0, blockEnd: blocks },
-    loss: kernelLossOf(job),
+    ...lossOf(job),
     kernels: host.kernels,
     row: host.row,
     seed: job.seed ?? 0,

@@ -22,9 +22,9 @@ export function localStep(
     scratch.set(setup, gradient);
   }
   const divisor = (problem.weightSum * rows) / problem.layout.rows;
-  const last = local.length - 1;
+  const weights = local.length - (problem.classes ?? 1);
   for (let j = 0; j < local.length; j += 1) gradient[j] = sums[j] / divisor;
-  if (!rule.decays) for (let j = 0; j < last; j += 1) gradient[j] = gradient[j] + problem.l2 * local[j];
+  if (!rule.decays) for (let j = 0; j < weights; j += 1) gradient[j] = gradient[j] + problem.l2 * local[j];
   preconditioner.apply(gradient);
   rule.apply(state, local, gradient, setup.rate * factor, decay);
   return rows;

@@ -1,16 +1,18 @@
 import type { Collective } from '../communicate/collective.ts';
 import { Scratch } from '../data/scratch.ts';
 import type { DataStore } from '../data/store.ts';
-import type { KernelLoss, Kernels } from '../kernels/kernels.ts';
+import type { Kernels, Loss } from '../kernels/kernels.ts';
 import type { Share } from '../partition/plan.ts';
+import { vectorOn } from '../update/coordinates.ts';
 import { BatchCells } from './batch-cells.ts';
-import { vectorOf } from './batch-setup.ts';
 import { panelRange } from './clients.ts';
 
 export interface OwnBatchesOptions {
   readonly store: DataStore;
   readonly share: Share;
-  readonly loss: KernelLoss;
+  readonly loss: Loss;
+  /** Softmax: how many. */
+  readonly classes?: number | undefined;
   readonly kernels: (memory: WebAssembly.Memory) => Kernels;
   readonly row: Collective;
   readonly seed: number;
@@ -28,29 +30,32 @@ export class OwnBatches {
   readonly #size: number;
   readonly #sums: Float64Array;
   readonly #weight: number;
+  readonly #outputs: number;
   /** Batches of an epoch. */
   readonly perEpoch: number;
 
-  constructor({ store, share, loss, kernels, row, seed, batchSize, among }: OwnBatchesOptions) {
+  constructor({ store, share, loss, classes = 1, kernels, row, seed, batchSize, among }: OwnBatchesOptions) {
     const { layout } = store.training;
     const workplaces = store.segments.map((memory) => ({ kernels: kernels(memory), scratch: new Scratch(memory) }));
-    this.#cells = new BatchCells(store, share, loss, workplaces, row, seed, panelRange(layout, share));
+    this.#cells = new BatchCells(store, share, loss, workplaces, row, seed, panelRange(layout, share), classes);
     this.#size = batchSize;
-    this.#sums = new Float64Array(layout.columns + 1);
+    this.#outputs = classes;
+    this.#sums = new Float64Array(classes * (layout.columns + 1));
     this.#weight = among === undefined ? 1 : (among * this.#cells.order.rows) / layout.rows;
     this.perEpoch = Math.max(1, this.#cells.order.batches(batchSize));
   }
 
   /**
-   * Raw sums of batch `number` (from 0) at these coordinates, the intercept's last (0 without one): good until the next call.
+   * Raw sums of batch `number` (from 0) at these coordinates, in their order (those of intercepts 0 without): good until the next call.
    * `loss`: Σ v·loss.
    */
   gradient(number: number, coordinates: Float64Array, intercept: boolean): { sums: Float64Array; rows: number; loss: number } {
     const epoch = Math.floor(number / this.perEpoch);
     const batch = { epoch, index: number - epoch * this.perEpoch, size: this.#size };
-    const [{ columns, intercept: last, loss }] = this.#cells.sums(batch, [vectorOf(coordinates)]);
+    const [{ columns, intercept: first, others, loss }] = this.#cells.sums(batch, [vectorOn(coordinates, this.#outputs)]);
     this.#sums.set(columns);
-    this.#sums[columns.length] = intercept ? last : 0;
+    this.#sums[columns.length] = intercept ? first : 0;
+    if (others !== undefined && intercept) this.#sums.set(others, columns.length + 1);
     if (this.#weight !== 1) for (let j = 0; j < this.#sums.length; j += 1) this.#sums[j] *= this.#weight;
     return { sums: this.#sums, rows: this.#cells.order.rowsOf(batch), loss };
   }

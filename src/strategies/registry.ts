@@ -1,3 +1,4 @@
+import { coordinateCount } from '../update/coordinates.ts';
 import type { StrategyName } from './choice.ts';
 import { gossip } from './gossip.ts';
 import { hogwild } from './hogwild.ts';
@@ -27,11 +28,15 @@ export function ranksOf(job: Pick<TrainingJob, 'strategy' | 'partition'>): numbe
 }
 
 /** Bytes of the longest message that ranks send each other in channels, beside the collective's; 0: none. */
-export function channelBytes(job: Pick<TrainingJob, 'strategy' | 'store'>): number {
-  return strategyOf(job).channels === true ? longestBody(job.store.training.layout.columns + 1) : 0;
+export function channelBytes(job: Pick<TrainingJob, 'strategy' | 'store' | 'classes'>): number {
+  return strategyOf(job).channels === true ? longestBody(coordinatesIn(job)) : 0;
 }
 
 /** Bytes of the memory that a strategy's ranks share; 0: none. */
-export function sharedBytes(job: Pick<TrainingJob, 'strategy' | 'store'>): number {
-  return strategyOf(job).shares === true ? (job.store.training.layout.columns + 1 + 8) * 8 : 0;
+export function sharedBytes(job: Pick<TrainingJob, 'strategy' | 'store' | 'classes'>): number {
+  return strategyOf(job).shares === true ? (coordinatesIn(job) + 8) * 8 : 0;
+}
+
+function coordinatesIn({ store, classes }: Pick<TrainingJob, 'store' | 'classes'>): number {
+  return coordinateCount({ layout: store.training.layout, ...(classes === undefined ? {} : { classes }) });
 }

@@ -85,7 +85,6 @@ export function createOptimizer(name: string, options: OptimizerOptions, problem
   if (kept !== undefined && !(kept >= 0 && kept < 1))
     throw optionError('--momentum', `--momentum must be a number of at least 0 and below 1, not ${kept}`);
   checkBatchOptions(options);
-  if (problem.classes !== undefined) checkWhole(name, options);
   return factory(options);
 }
 
@@ -98,15 +97,6 @@ function checkBatchOptions({ batchSize, epochs, warmup }: OptimizerOptions): voi
   whole('--epochs', epochs);
   if (warmup !== undefined && !(warmup >= 0 && Number.isFinite(warmup)))
     throw optionError('--warmup', `--warmup must be a number of epochs of at least 0, not ${warmup}`);
-}
-
-/** Mini-batches have kernels for one output alone. */
-function checkWhole(name: string, { batchSize }: OptimizerOptions): void {
-  if (batchSize === undefined && !OF_BATCHES.includes(name)) return;
-  throw optionError(
-    batchSize === undefined ? '--optimizer' : '--batch-size',
-    'mini-batches are not for several classes (--model softmax): leave out --batch-size, and use --optimizer auto, lbfgs, newton-cg or another that reads all rows at once',
-  );
 }
 
 function wholeFactory(name: string, options: OptimizerOptions, problem: Problem): OptimizerFactory | undefined {

@@ -53,6 +53,11 @@ export async function goldenHashes(): Promise<Record<string, string>> {
       const { summary } = await train({ x, rows, columns, y: classes }, options);
       hashes[`${dtype} softmax ${optimizer}`] = summary.weightsSha256;
     }
+  for (const dtype of ['f32', 'f64'] as const)
+    for (const optimizer of ['sgd', 'svrg', 'adam', 'momentum'] as const) {
+      const options: TrainOptions = { dtype, model: 'softmax', optimizer, ...batches };
+      hashes[`${dtype} softmax ${optimizer} of 50 rows`] = (await train({ x, rows, columns, y: classes }, options)).summary.weightsSha256;
+    }
   return hashes;
 }
 

@@ -35,7 +35,6 @@ test.each<[TrainOptions, string, string]>([
   [{ batchSize: 8, epochs: 0.5 }, '--epochs', 'a whole number from 1'],
   [{ strategy: 'gossip', epochs: 0 }, '--epochs', 'a number above 0'],
   [{ batchSize: 8, optimizer: 'lbfgs' }, '--batch-size', 'reads all rows at once'],
-  [{ batchSize: 8, model: 'softmax' }, '--batch-size', 'not for --model softmax'],
   [{ batchSize: 8, warmup: -1 }, '--warmup', 'at least 0'],
   [{ batchSize: 8, schedule: 'linear' as 'step' }, '--schedule', 'auto, constant, step, cosine, inverse-sqrt'],
   [{ batchSize: 8, precondition: 'full' as 'none' }, '--precondition', 'auto, none, diagonal, sample'],

@@ -35,7 +35,6 @@ const REFUSED: readonly (readonly [TrainOptions, string, string])[] = [
   [{ strategy: 'gossip', topology: 'star' as 'ring' }, '--topology', 'ring, torus, complete'],
   [{ strategy: 'hogwild', engine: 'processes' }, '--strategy', '--engine threads'],
   [{ strategy: 'gossip', partition: 'columns' }, '--partition', '--partition rows'],
-  [{ strategy: 'gossip', model: 'softmax' }, '--strategy', '--strategy map-reduce'],
   [{ strategy: 'gossip', l2: 'auto' }, '--l2', '--strategy map-reduce'],
   [{ strategy: 'gossip', optimizer: 'svrg' }, '--optimizer', 'use sgd'],
   [{ strategy: 'gossip', optimizer: 'lbfgs' }, '--optimizer', 'takes mini-batches'],

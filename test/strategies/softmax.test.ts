@@ -14,30 +14,12 @@ import { Lbfgs } from '../../src/update/lbfgs.ts';
 import { chosenColumns } from '../../src/update/metric.ts';
 import type { Vector } from '../../src/update/pass.ts';
 import { outputOf, outputsOf } from '../../src/update/vectors.ts';
-import { generator, jobOf, randomData, storeOf, type TestData } from '../support/problems.ts';
+import { classesData, jobOf, randomData, storeOf, type TestData } from '../support/problems.ts';
 
 /** Laws of softmax: the split changes no bit, gradients are slopes, two classes are a logistic model. */
 const numbersOf = ({ weights, intercept, others }: Vector): number[] => [...weights, intercept, ...(others ?? [])];
 const bits = ({ outcome, progress, validationLoss }: TrainingOutcome): string =>
   Buffer.from(new Float64Array([...numbersOf(outcome.vector), outcome.objective, progress.passes, validationLoss]).buffer).toString('hex');
-
-/** Rows of k classes, drawn from a softmax model. */
-function classesData(seed: number, rows: number, columns: number, classes: number): TestData {
-  const plain = randomData(seed, rows, columns, false);
-  const random = generator(seed + 1);
-  const w = Float64Array.from({ length: classes * columns }, () => 3 * (random() - 0.5));
-  const y = Float64Array.from({ length: rows }, (_, row) => {
-    let best = 0;
-    let most = Number.NEGATIVE_INFINITY;
-    for (let c = 0; c < classes; c += 1) {
-      let z = 2 * random();
-      for (let j = 0; j < columns; j += 1) z += (w[c * columns + j] as number) * plain.x(row, j);
-      if (z > most) [best, most] = [c, z];
-    }
-    return best;
-  });
-  return { ...plain, y: (row) => y[row] as number };
-}
 
 const NAMES = [...Object.keys(OPTIMIZERS).filter((name) => ![...SQUARED_ONLY, ...OF_BATCHES].includes(name)), 'backtracking'];
 const optimizerOf = (name: string): Pick<TrainingJob, 'optimizer' | 'optimizerOptions'> => ({
@@ -198,7 +180,7 @@ test('where the metric is not in full for all columns: the same optimum', async 
   expect(objectives[0]).toBeCloseTo(objectives[1] as number, 8);
 });
 
-test('a class without rows, offsets, mini-batches and methods for squared loss', async () => {
+test('a class without rows, offsets, and methods for squared loss', async () => {
   const store = storeOf(classesData(2, 60, 3, 3), { dtype: 'f64', chunkRows: 16 });
   const spare = await inline.open(1).train(jobOf(store, { model: 'softmax', classes: 4 }), {});
   expect(spare.notes).toContain('the class 3 has no training row with a weight above 0');
@@ -211,10 +193,6 @@ test('a class without rows, offsets, mini-batches and methods for squared loss',
   const shifted = storeOf({ ...classesData(2, 60, 3, 3), offset: () => 1 }, { dtype: 'f64', chunkRows: 16 });
   for (const [error, text] of [
     [await fail({}, shifted), '--offset is added to every class alike'],
-    [
-      await fail({ optimizer: 'adam', optimizerOptions: { tolerance: 1e-3, learningRate: 'auto', batchSize: 8 } }),
-      'mini-batches are not for several classes',
-    ],
     [await fail({ optimizer: 'conjugate-gradient' }), ''],
     [await fail({ optimizer: 'normal-equations' }), ''],
   ] as const) {

@@ -100,3 +100,21 @@ export function jobOf(store: DataStore, options: Partial<TrainingJob> & { kind?:
     ...rest,
   };
 }
+
+/** Rows of k classes, drawn from a softmax model. */
+export function classesData(seed: number, rows: number, columns: number, classes: number): TestData {
+  const plain = randomData(seed, rows, columns, false);
+  const random = generator(seed + 1);
+  const w = Float64Array.from({ length: classes * columns }, () => 3 * (random() - 0.5));
+  const y = Float64Array.from({ length: rows }, (_, row) => {
+    let best = 0;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let c = 0; c < classes; c += 1) {
+      let z = 2 * random();
+      for (let j = 0; j < columns; j += 1) z += (w[c * columns + j] as number) * plain.x(row, j);
+      if (z > most) [best, most] = [c, z];
+    }
+    return best;
+  });
+  return { ...plain, y: (row) => y[row] as number };
+}

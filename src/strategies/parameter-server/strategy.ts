@@ -2,8 +2,9 @@ import type { Channel } from '../../communicate/channel.ts';
 import type { ControlWord } from '../../communicate/collective.ts';
 import { assert } from '../../errors.ts';
 import { addCounts, CostMeter, type RankCosts, utilisationOf } from '../../monitor/costs.ts';
+import { coordinateCount, coordinatesOf, vectorOn } from '../../update/coordinates.ts';
 import { finish, type Snapshot } from '../batch-finish.ts';
-import { type BatchSetup, choiceOf, coordinatesOf, kernelLossOf, setUp, vectorOf } from '../batch-setup.ts';
+import { type BatchSetup, choiceOf, lossOf, setUp } from '../batch-setup.ts';
 import type { StrategyChoice } from '../choice.ts';
 import { gatherText, gatherVectors } from '../gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from '../going-on.ts';
@@ -69,7 +70,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     delay: consistency.clocked && workers > 1 ? Math.min(consistency.bound, MOST_DELAY) : workers - 1,
   });
   const channels = (await host.openChannels?.()) ?? [];
-  const segments = segmentsOf(setup.problem.layout.columns + 1, choice.servers);
+  const segments = segmentsOf(coordinateCount(setup.problem), choice.servers);
   assert(channels.length >= workers + choice.servers, 'a parameter server needs channels to every rank');
   await host.world.barrier();
   const meter = new CostMeter(host.now);
@@ -98,7 +99,7 @@ async function work(
   const batches = new OwnBatches({
     store: job.store,
     share: shares[host.rank],
-    loss: kernelLossOf(job),
+    ...lossOf(job),
     kernels: host.kernels,
     row: host.row,
     seed: job.seed ?? 0,
@@ -192,7 +193,8 @@ async function serve(
 function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number: number, generation: number): ParameterServer {
   const choice = choiceOf(job);
   const { problem, rule, preconditioner } = setup;
-  const { rows, columns } = problem.layout;
+  const { rows } = problem.layout;
+  const weights = coordinateCount(problem) - (problem.classes ?? 1);
   const consistency = consistencyOf(choice);
   const together = consistency.clocked ? job.partition.workers * choice.batchSize : choice.batchSize;
   const preconditioned = choice.servers > 1 && preconditioner.kind !== 'none';
@@ -200,7 +202,7 @@ function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number:
     consistency,
     late: LATE_RULES[choice.late],
     weights: coordinatesOf(problem.start).slice(segment.begin, segment.end),
-    penalised: Math.min(segment.end, columns) - segment.begin,
+    penalised: Math.max(0, Math.min(segment.end, weights) - segment.begin),
     l2: rule.decays || preconditioned ? 0 : problem.l2,
     weightSum: problem.weightSum,
     trainingRows: rows,
@@ -283,21 +285,22 @@ async function end(
   const vectors = await gatherVectors(host.world, served?.vectors.slice(0, made + 1) ?? []);
   const orders = await gatherVectors(host.world, served?.order === undefined ? [] : [Float64Array.from(served.order)]);
   const whole = (at: number): Float64Array => {
-    const coordinates = new Float64Array(setup.problem.layout.columns + 1);
+    const coordinates = new Float64Array(coordinateCount(setup.problem));
     for (const [s, { begin }] of segments.entries()) coordinates.set(vectors[workers + s][at], begin);
     return coordinates;
   };
   const [first] = servers;
+  const { classes: outputs = 1 } = job;
   const passes = (rows: number): number => rows / setup.problem.layout.rows;
   const snapshots = Array.from({ length: made }, (_, i): Snapshot => {
     const { atMs, rows, updates } = first.snapshots[i];
-    return { atMs, passes: passes(rows), updates, vector: vectorOf(whole(i + 1)) };
+    return { atMs, passes: passes(rows), updates, vector: vectorOn(whole(i + 1), outputs) };
   });
   const ranks = reports.map((report) => report.costs as RankCosts);
   const lost = Math.max(...servers.map((each) => each.lost));
   const notes = lost > 0 ? [`${lost} updates were lost with a server, and the run went on without them`] : [];
   return finish(job, host, setup, {
-    vector: vectorOf(whole(0)),
+    vector: vectorOn(whole(0), outputs),
     updates: first.version,
     passes: passes(first.rows),
     reason: endReason(setup, Math.max(...servers.map(({ control }) => control)) as ControlWord),

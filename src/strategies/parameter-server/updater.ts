@@ -1,5 +1,6 @@
 import type { RuleState } from '../../update/batch/rules.ts';
-import { type BatchSetup, decayOf } from '../batch-setup.ts';
+import { coordinateCount, decayOf } from '../../update/coordinates.ts';
+import type { BatchSetup } from '../batch-setup.ts';
 import type { Segment } from './segments.ts';
 import type { Updater } from './server.ts';
 
@@ -19,7 +20,7 @@ export class RuleUpdater implements Updater {
     this.#setup = setup;
     this.#stepsPerEpoch = stepsPerEpoch;
     const { begin, end } = segment;
-    this.#preconditions = begin === 0 && end === setup.problem.layout.columns + 1;
+    this.#preconditions = begin === 0 && end === coordinateCount(setup.problem);
     this.#decay = setup.rule.decays ? decayOf(setup.problem).slice(begin, end) : undefined;
     this.#state = setup.rule.init(end - begin);
   }

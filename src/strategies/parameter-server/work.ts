@@ -1,7 +1,8 @@
 import type { Channel } from '../../communicate/channel.ts';
 import { CONTROL } from '../../communicate/collective.ts';
 import type { CostMeter } from '../../monitor/costs.ts';
-import { type BatchSetup, coordinatesOf, decayOf } from '../batch-setup.ts';
+import { coordinatesOf, decayOf } from '../../update/coordinates.ts';
+import type { BatchSetup } from '../batch-setup.ts';
 import type { StepRecord } from '../job.ts';
 import type { OwnBatches } from '../own-batches.ts';
 import type { RankHost } from '../strategy.ts';

@@ -1,13 +1,14 @@
 import { ParagradError } from '../../errors.ts';
+import { coordinatesOf, vectorOn } from '../coordinates.ts';
 import { applyInverse } from '../metric.ts';
 import type { MetricKeeper } from '../metric-keeper.ts';
 import { type Point, pointOf } from '../objective.ts';
 import type { OptimizerOptions } from '../optimizer.ts';
 import type { GradientSums, Vector } from '../pass.ts';
 import { type Best, bestOf, isConverged, isPowerOfTwo, LEAST_PROGRESS } from '../stop.ts';
-import { isFiniteVector, norm } from '../vectors.ts';
+import { centred, copyOf, isFiniteVector, norm } from '../vectors.ts';
 import type { Preconditioners } from './preconditioners.ts';
-import { coordinatesOf, type MiniBatchMethod, type MiniBatchState, vectorOf } from './state.ts';
+import type { MiniBatchMethod, MiniBatchState } from './state.ts';
 import type { BatchSteps } from './steps.ts';
 
 /** Epochs in a row without progress that mean: no more precision is to be had. */
@@ -66,6 +67,8 @@ export class Epochs {
 
   /** What an epoch ends with: the last weights, and their mean over the epoch where that tells noise. */
   candidates(state: MiniBatchState): Vector[] {
+    // What is common to all classes changes no loss, and has no part in the penalty's optimum.
+    const vectorOf = (coordinates: Float64Array): Vector => centred(copyOf(vectorOn(coordinates, state.problem.classes ?? 1)));
     const last = vectorOf(state.coordinates);
     return this.#steps.averages && state.averaged > 0 ? [last, vectorOf(state.mean)] : [last];
   }

@@ -1,4 +1,4 @@
-import { assert, ParagradError } from '../../errors.ts';
+import { assert } from '../../errors.ts';
 import { METRIC_RULES, type MetricRules } from '../metric.ts';
 import { MetricKeeper, type MetricState } from '../metric-keeper.ts';
 import { nullLossOf, type Point, pointOf, startingPoints } from '../objective.ts';
@@ -42,14 +42,6 @@ export class MiniBatch implements Optimizer<MiniBatchState> {
   }
 
   init(problem: Problem): MiniBatchState {
-    if (problem.classes !== undefined)
-      throw new ParagradError(
-        'PARAGRAD_OPTION',
-        'mini-batches (--batch-size, --optimizer sgd and its kind) train one output: use --optimizer lbfgs for several classes',
-        {
-          place: { option: '--batch-size' },
-        },
-      );
     return newState(problem, this.#method.rule);
   }
 

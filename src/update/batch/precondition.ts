@@ -1,11 +1,14 @@
+import { coordinatesOf, vectorOn } from '../coordinates.ts';
 import { largestCurvature } from '../curvature-estimate.ts';
-import { applyInverse, diagonalMetric, type Metric, metricFrom } from '../metric.ts';
+import { applyInverse, classGrams, diagonalMetric, type Metric, metricFrom } from '../metric.ts';
 import type { Problem } from '../optimizer.ts';
 import type { GramSums } from '../pass.ts';
+import { centred } from '../vectors.ts';
 
 /**
  * What a mini-batch gradient is multiplied with before it changes weights (docs/numerics.md §6), and the rate that goes with it. Both
- * come from the Gram matrix of the metric's sample. Coordinates are the weights, then the intercept.
+ * come from the Gram matrix of the metric's sample. Coordinates are the weights, then the intercept; of several classes, each of
+ * which has its own part of M, the weights of all, then the intercepts.
  */
 export type Precondition = 'none' | 'diagonal' | 'sample';
 
@@ -57,13 +60,25 @@ function rateOf(largest: number, mean: number, batchRows: number): number {
   return RATE / (largest + mean / batchRows || 1);
 }
 
+/** Of every output, as the metric takes them; undefined where there was no usable sample. */
+function gramsOf({ classes }: Problem, gram: GramSums | undefined): readonly (GramSums | undefined)[] {
+  if (gram === undefined) return new Array<undefined>(classes ?? 1).fill(undefined);
+  return classes === undefined ? [gram] : classGrams(gram);
+}
+
 /** M = 1. */
 function none(problem: Problem, gram: GramSums | undefined, columns: Uint32Array | undefined, batchRows: number): Preconditioner {
-  const spreads = spreadsOf(problem, gram, columns);
-  let trace = (problem.intercept ? spreads.curvature : 0) + problem.layout.columns * problem.l2;
-  for (let j = 0; j < spreads.diagonal.length; j += 1) trace += spreads.diagonal[j] + spreads.curvature * spreads.means[j] ** 2;
+  // A row of a batch is, for the classes together, no larger than for the largest of them.
+  const trace = Math.max(...gramsOf(problem, gram).map((each) => traceOf(problem, spreadsOf(problem, each, columns))));
   const largest = gram === undefined ? trace : largestCurvature(problem, gram, columns).value;
   return { kind: 'none', apply: () => undefined, rate: rateOf(largest, trace, batchRows) };
+}
+
+/** Of the Hessian of one output. */
+function traceOf(problem: Problem, spreads: Spreads): number {
+  let trace = (problem.intercept ? spreads.curvature : 0) + problem.layout.columns * problem.l2;
+  for (let j = 0; j < spreads.diagonal.length; j += 1) trace += spreads.diagonal[j] + spreads.curvature * spreads.means[j] ** 2;
+  return trace;
 }
 
 interface Spreads {
@@ -112,6 +127,12 @@ function sample(problem: Problem, gram: GramSums | undefined, columns: Uint32Arr
 }
 
 function raised(problem: Problem, gram: GramSums, columns: Uint32Array | undefined, batchRows: number): GramSums {
+  const { others, ...first } = gram;
+  const own = raisedOne(problem, first, columns, batchRows);
+  return others === undefined ? own : { ...own, others: others.map((each) => raisedOne(problem, each, columns, batchRows)) };
+}
+
+function raisedOne(problem: Problem, gram: GramSums, columns: Uint32Array | undefined, batchRows: number): GramSums {
   const { curvature, diagonal } = spreadsOf(problem, gram, columns);
   const floor = floorOf(problem, curvature, problem.layout.columns, batchRows);
   const lower = gram.lower.slice();
@@ -129,14 +150,38 @@ function raised(problem: Problem, gram: GramSums, columns: Uint32Array | undefin
 }
 
 function applyMetric(problem: Problem, metric: Metric, gradient: Float64Array): void {
-  const count = gradient.length - 1;
-  const solved = applyInverse(problem, metric, { weights: gradient.subarray(0, count), intercept: gradient[count] });
+  const { classes = 1 } = problem;
+  const solved = applyInverse(problem, metric, vectorOn(gradient, classes));
   gradient.set(solved.weights);
-  gradient[count] = solved.intercept;
+  gradient[solved.weights.length] = solved.intercept;
+  if (solved.others !== undefined) gradient.set(solved.others, solved.weights.length + 1);
 }
 
-/** The centred diagonal, raised likewise, with the intercept eliminated as in M. */
+/** The centred diagonal, raised likewise, with the intercept eliminated as in M; the result is centred over classes, as M's is. */
 function diagonal(problem: Problem, gram: GramSums | undefined, columns: Uint32Array | undefined, batchRows: number): Preconditioner {
+  const all = gramsOf(problem, gram).map((each) => diagonalOne(problem, each, columns, batchRows));
+  const [first] = all;
+  const rate = Math.min(...all.map((each) => each.rate));
+  const count = problem.layout.columns;
+  if (all.length === 1) return { kind: 'diagonal', rate, apply: (gradient) => first.apply(gradient, 0, count) };
+  return {
+    kind: 'diagonal',
+    rate,
+    apply: (gradient) => {
+      const intercepts = all.length * count;
+      for (const [c, each] of all.entries()) each.apply(gradient, c * count, intercepts + c);
+      gradient.set(coordinatesOf(centred(vectorOn(gradient, all.length))));
+    },
+  };
+}
+
+/** Of one output, whose weights begin at `from`, and whose intercept is at `last`. */
+interface OwnDiagonal {
+  readonly rate: number;
+  apply(gradient: Float64Array, from: number, last: number): void;
+}
+
+function diagonalOne(problem: Problem, gram: GramSums | undefined, columns: Uint32Array | undefined, batchRows: number): OwnDiagonal {
   const { curvature, means, diagonal: spreads } = spreadsOf(problem, gram, columns);
   const floor = floorOf(problem, curvature, problem.layout.columns, batchRows);
   const divisors = spreads.map((spread) => (1 + RAISE) * Math.max(spread, floor) + problem.l2 || 1);
@@ -145,16 +190,15 @@ function diagonal(problem: Problem, gram: GramSums | undefined, columns: Uint32A
   const count = spreads.length;
   const largest = gram === undefined ? trace : largestOf(problem, gram, columns, divisors);
   return {
-    kind: 'diagonal',
-    apply: (gradient) => {
-      const b = gradient[count];
+    apply: (gradient, from, last) => {
+      const b = gradient[last];
       let shift = 0;
       for (let j = 0; j < count; j += 1) {
-        const u = (gradient[j] - means[j] * b) / divisors[j];
-        gradient[j] = u;
+        const u = (gradient[from + j] - means[j] * b) / divisors[j];
+        gradient[from + j] = u;
         shift += means[j] * u;
       }
-      gradient[count] = problem.intercept ? b / curvature - shift : 0;
+      gradient[last] = problem.intercept ? b / curvature - shift : 0;
     },
     rate: rateOf(Math.max(1, largest), trace, batchRows),
   };

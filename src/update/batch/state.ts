@@ -1,7 +1,7 @@
+import { coordinateCount, coordinatesOf } from '../coordinates.ts';
 import { type MetricState, NO_METRIC } from '../metric-keeper.ts';
 import type { Point } from '../objective.ts';
 import type { Problem } from '../optimizer.ts';
-import type { Vector } from '../pass.ts';
 import type { Best } from '../stop.ts';
 import type { RuleState, UpdateRule } from './rules.ts';
 
@@ -25,7 +25,7 @@ export interface MiniBatchState {
   best: Best | undefined;
   lowest: number;
   idle: number;
-  /** Current weights, then the intercept; the mean of this epoch's, of so many. */
+  /** Current weights, then the intercepts; the mean of this epoch's, of so many. */
   readonly coordinates: Float64Array;
   readonly mean: Float64Array;
   averaged: number;
@@ -47,7 +47,7 @@ export interface MiniBatchState {
 
 /** Before the first pass. */
 export function newState(problem: Problem, rule: UpdateRule): MiniBatchState {
-  const count = problem.layout.columns + 1;
+  const count = coordinateCount(problem);
   return {
     problem,
     metric: NO_METRIC,
@@ -74,17 +74,4 @@ export function newState(problem: Problem, rule: UpdateRule): MiniBatchState {
     builtIteration: -1,
     done: undefined,
   };
-}
-
-/** Weights, then the intercept. */
-export function coordinatesOf({ weights, intercept }: Vector): Float64Array {
-  const coordinates = new Float64Array(weights.length + 1);
-  coordinates.set(weights);
-  coordinates[weights.length] = intercept;
-  return coordinates;
-}
-
-/** The copy of coordinates. */
-export function vectorOf(coordinates: Float64Array): Vector {
-  return { weights: coordinates.slice(0, -1), intercept: coordinates[coordinates.length - 1] };
 }

@@ -1,3 +1,4 @@
+import { decayOf, vectorOn } from '../coordinates.ts';
 import type { Point } from '../objective.ts';
 import type { OptimizerOptions, Problem } from '../optimizer.ts';
 import type { GradientSums, Pass, PlainSteps, Vector } from '../pass.ts';
@@ -41,15 +42,17 @@ export class BatchSteps {
 
   /** The pass of the next batch. */
   pass(state: MiniBatchState, point: Point): Pass {
-    const now: Vector = { weights: this.#weightsOf(state), intercept: state.coordinates[state.coordinates.length - 1] };
+    const now = this.#nowOf(state);
     const batch = { epoch: state.epoch, index: state.index, size: this.size };
     return { kind: 'gradient', at: this.#method.reducesVariance ? [now, point.vector] : [now], batch };
   }
 
-  /** A view on the current weights. */
-  #weightsOf({ coordinates }: MiniBatchState): Float64Array {
+  /** A view on the current weights, with the intercepts of now. */
+  #nowOf({ problem, coordinates }: MiniBatchState): Vector {
+    const { classes = 1 } = problem;
+    if (classes > 1) return vectorOn(coordinates, classes);
     if (this.#view?.of !== coordinates) this.#view = { of: coordinates, weights: coordinates.subarray(0, coordinates.length - 1) };
-    return this.#view.weights;
+    return { weights: this.#view.weights, intercept: coordinates[coordinates.length - 1] };
   }
 
   /** One step, from the sums of the batch. */
@@ -73,7 +76,8 @@ export class BatchSteps {
   /** The next steps, as many as fit in one go and begin before `maxPasses`; undefined where they are not plain. */
   ahead(state: MiniBatchState, maxPasses: number): PlainSteps | undefined {
     const { rule, reducesVariance } = this.#method;
-    if (!rule.plain || reducesVariance || this.#preconditioners.of(state).kind !== 'none') return undefined;
+    if (!rule.plain || reducesVariance || state.problem.classes !== undefined || this.#preconditioners.of(state).kind !== 'none')
+      return undefined;
     const { problem, coordinates, mean, epoch, index } = state;
     const { rows, columns } = problem.layout;
     const inOneGo = Math.min(MOST_STEPS, Math.floor(MOST_VALUES / (this.size * (columns + 1))));
@@ -114,27 +118,29 @@ export class BatchSteps {
 
   /** The batch's gradient of the objective, from its raw sums and their divisor. */
   #fill(problem: Problem, coordinates: Float64Array, point: Point, sums: readonly GradientSums[], divisor: number): void {
-    const count = coordinates.length - 1;
+    const count = coordinates.length - (problem.classes ?? 1);
     if (this.#gradient.length !== coordinates.length) this.#gradient = new Float64Array(coordinates.length);
     const g = this.#gradient;
     const l2 = this.#method.rule.decays ? 0 : problem.l2;
     const now = sums[0];
     for (let j = 0; j < count; j += 1) g[j] = now.columns[j] / divisor + l2 * coordinates[j];
     g[count] = problem.intercept ? now.intercept / divisor : 0;
+    const { others } = now;
+    if (others !== undefined) for (let c = 0; c < others.length; c += 1) g[count + 1 + c] = problem.intercept ? others[c] / divisor : 0;
     if (!this.#method.reducesVariance) return;
     const { vector, gradient } = point;
     const before = sums[1];
     for (let j = 0; j < count; j += 1) g[j] += gradient.weights[j] - (before.columns[j] / divisor + l2 * vector.weights[j]);
-    if (problem.intercept) g[count] += gradient.intercept - before.intercept / divisor;
+    if (!problem.intercept) return;
+    g[count] += gradient.intercept - before.intercept / divisor;
+    if (before.others === undefined || gradient.others === undefined) return;
+    for (let c = 0; c < before.others.length; c += 1) g[count + 1 + c] += gradient.others[c] - before.others[c] / divisor;
   }
 
   /** The penalty of a rule that takes it itself. */
   #decayAt({ problem, coordinates }: MiniBatchState): Float64Array | undefined {
     if (!this.#method.rule.decays) return undefined;
-    if (this.#decay?.length !== coordinates.length) {
-      this.#decay = new Float64Array(coordinates.length).fill(problem.l2);
-      this.#decay[coordinates.length - 1] = 0;
-    }
+    if (this.#decay?.length !== coordinates.length) this.#decay = decayOf(problem);
     return this.#decay;
   }
 }
