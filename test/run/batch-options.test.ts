@@ -49,17 +49,16 @@ test.each<[TrainOptions, string, string]>([
   });
 });
 
-test('several classes are refused where only the data tell of them', async () => {
+test('several classes, of which only the data tell, are trained on batches, too', async () => {
   const y = Array.from({ length: 400 }, (_, i) => ['a', 'b', 'c'][i % 3]);
   const rows = y.map((label, i) => `${x[3 * i]},${label}`).join('\n');
   const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
   const folder = mkdtempSync('/tmp/paragrad-batch-');
   try {
     writeFileSync(`${folder}/classes.csv`, `x,label\n${rows}\n`);
-    await expect(train(`${folder}/classes.csv`, { target: 'label', batchSize: 16 })).rejects.toMatchObject({
-      code: 'PARAGRAD_OPTION',
-      place: { option: '--batch-size' },
-    });
+    const { summary } = await train(`${folder}/classes.csv`, { target: 'label', batchSize: 16 });
+    expect([summary.model, summary.optimizer, summary.converged, summary.batches?.rows]).toEqual(['softmax', 'sgd', true, 16]);
+    expect(summary.loss).toBeLessThan(summary.nullLoss);
   } finally {
     rmSync(folder, { recursive: true });
   }
