@@ -3,10 +3,12 @@ import { type SchemaColumn, schemaOf } from '../data/schema.ts';
 import { labelOf, type TableSource } from '../data/source-files.ts';
 import type { Table } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
-import { bytesPerValue, layoutOf } from '../partition/layout.ts';
+import { bytesPerValue, type Layout, layoutOf } from '../partition/layout.ts';
 import { datasetAt, withDataset } from './dataset.ts';
 import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, planOf } from './plan.ts';
+import { strategyChoice } from './strategy-options.ts';
+import { strategyPlan } from './strategy-plan.ts';
 import type { PlanSummary, TrainOptions } from './types.ts';
 
 /** What a run would be. */
@@ -41,7 +43,7 @@ export async function dryRun(source: TableSource, options: TrainOptions): Promis
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   if (dataset !== undefined) {
     const { layouts, counts, model, target } = dataset.manifest;
-    const plan = describePlan(layouts.training, planOf(layouts.training, resolved));
+    const plan = await planned(layouts.training, resolved, target.kind === 'labels' ? target.labels.length : 1);
     const rows = layouts.training.rows + layouts.validation.rows;
     const facts = { target: target.name, model, columns: null, rows: counts.rows, exact: true };
     return { source: labelOf(source), options: resolved, given, ...facts, plan, bytes: bytesOf(rows, plan) };
@@ -57,8 +59,8 @@ export async function dryRun(source: TableSource, options: TrainOptions): Promis
     const { dtype, chunkRows, blockColumns, validationFraction } = resolved;
     const width = encodedColumnsAbout(table, columns, resolved.maxCategories ?? 0);
     const layout = layoutOf({ dtype, rows: Math.round(rows * (1 - validationFraction)), columns: width, chunkRows, blockColumns });
-    const plan = describePlan(layout, planOf(layout, resolved));
     const model = resolved.model === 'auto' ? modelFor(table, target) : resolved.model;
+    const plan = await planned(layout, resolved, model === 'softmax' ? classesAbout(table, target) : 1);
     return {
       source: labelOf(source),
       target,
@@ -74,6 +76,19 @@ export async function dryRun(source: TableSource, options: TrainOptions): Promis
   } finally {
     table.close();
   }
+}
+
+/** The plan, with that of a strategy of mini-batches in place of what passes over all rows send. */
+async function planned(layout: Layout, options: ResolvedOptions, outputs: number): Promise<PlanSummary> {
+  const plan = planOf(layout, options);
+  const choice = await strategyChoice(options, layout, plan.partition.workers);
+  const summary = describePlan(layout, plan, outputs);
+  return choice === undefined ? summary : { ...summary, strategy: strategyPlan(layout, plan, choice, options, outputs) };
+}
+
+/** Classes of a target of text; where its values are not known as text, as few as there can be. */
+function classesAbout({ columns }: Table, target: string): number {
+  return Math.max(2, columns.find(({ name }) => name === target)?.text?.distinct ?? 2);
 }
 
 /** Values, and y and weight of each row. */

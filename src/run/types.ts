@@ -230,6 +230,8 @@ export interface PlanSummary {
   readonly blocks: number;
   /** How sums move between workers that share no memory. */
   readonly communicate?: Communicate;
+  /** Of a strategy that takes mini-batches: what it sends in place of the sums of all rows that shares tell of. */
+  readonly strategy?: StrategyPlan;
   readonly shares: readonly {
     readonly rank: number;
     /** Training rows [rowBegin, rowEnd), encoded columns [columnBegin, columnEnd). */
@@ -245,6 +247,33 @@ export interface PlanSummary {
     /** Messages of one gradient, and bytes of values in them, where workers share no memory. */
     readonly sent?: { readonly messages: number; readonly bytes: number };
   }[];
+}
+
+/** What a strategy of mini-batches does and sends, beside the passes over all rows before its first step and after its last. */
+export interface StrategyPlan {
+  readonly name: StrategyName;
+  readonly batchRows: number;
+  readonly epochs: number;
+  /** Numbers that are trained, intercepts among them. */
+  readonly weights: number;
+  /** What goes round: a worker's push and what the servers grant, one of all workers, an average, a meeting of partners, a step. */
+  readonly unit: 'push' | 'clock' | 'round' | 'meeting' | 'step';
+  readonly unitsPerEpoch: number;
+  /** For whom, in words. */
+  readonly waits: string;
+  readonly sends: readonly StrategySend[];
+}
+
+/** What a rank sends in one of these. */
+export interface StrategySend {
+  readonly rank: number;
+  readonly role: 'worker' | 'server';
+  /** 0 where ranks have memory in common. */
+  readonly messages: number;
+  /** Of values, and what goes with them. */
+  readonly bytes: number;
+  /** Of a server: which weights [begin, end). */
+  readonly weights?: { readonly begin: number; readonly end: number };
 }
 
 export interface Coefficient {

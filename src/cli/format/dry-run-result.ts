@@ -2,6 +2,7 @@ import type { DryRun } from '../../run/dry-run.ts';
 import { planSection } from './explain.ts';
 import { bytes, count, short } from './numbers.ts';
 import { modelName } from './outcome.ts';
+import { strategyPlanSection } from './strategy-plan.ts';
 import type { Style } from './style.ts';
 import { section, table } from './table.ts';
 import { clean, cut, plural } from './text.ts';
@@ -76,6 +77,6 @@ export function dryRunResult(run: DryRun, style: Style): string {
     ...section('Data', 'looked at only: nothing was trained, nothing is written', data, style).slice(1),
     ...columns,
     ...section('Options', '', table([{}, {}, {}], optionRows(run, style), style), style),
-    ...planSection(run.plan, style),
+    ...(run.plan.strategy === undefined ? planSection(run.plan, style) : strategyPlanSection(run.plan, run.plan.strategy, style)),
   ].join('\n');
 }

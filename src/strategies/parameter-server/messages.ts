@@ -12,6 +12,8 @@ export interface Told {
 }
 
 const HEAD = 5;
+/** Bytes of a message beside its vector. */
+export const HEAD_BYTES = HEAD * 8;
 
 async function tell(channel: Channel, generation: number, kind: number, head: readonly number[], values: Float64Array): Promise<number> {
   const numbers = new Float64Array(HEAD);
