@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly silenceMs?: number | undefined;
   /** Deadline of a wait for another rank; default 120,000. */
   readonly timeoutMs?: number | undefined;
+  /** Workers that may come and go: how long the beginning waits for more than it needs; default 2,000. */
+  readonly graceMs?: number | undefined;
   /** What workers do to themselves, to show what happens then. */
   readonly faults?: readonly RankFault[] | undefined;
   /** Workers run on other machines, that the user starts. */

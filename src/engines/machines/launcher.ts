@@ -7,17 +7,17 @@ import type { Key } from '../../communicate/streams/key.ts';
 import { ParagradError } from '../../errors.ts';
 import { NUMERICS_VERSION } from '../../partition/version.ts';
 import type { MachineOptions } from '../engine.ts';
-import type { Guests, Launched, Launcher, Premises } from '../processes/launcher.ts';
+import type { Guests, Launched, Launcher, Patience, Premises } from '../processes/launcher.ts';
 import type { Invitation } from '../worker/orders.ts';
 import { Machine, Taken } from './machine.ts';
-import { ALIVE, CALL } from './messages.ts';
+import { ALIVE, CALL, FOREVER_MS } from './messages.ts';
 import { Refusals } from './refusals.ts';
 
 const WAIT_MS = 300_000;
 /** How long to try to reach a machine that listens, before the next one is tried. */
 const CALL_MS = 3000;
-/** Before all of them are tried again. */
-const AGAIN_MS = 500;
+/** Before all of them are tried again: where the run waits for one, and where it goes on meanwhile. */
+const AGAIN_MS = { needed: 500, spare: 5000 } as const;
 /** Where anybody on any interface can come. */
 const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
@@ -42,6 +42,9 @@ export class Machines implements Launcher, Guests {
   #note: ((text: string) => void) | undefined;
   #control: Address | undefined;
   #workers = 0;
+  #least = 0;
+  /** What those who listen, and could not be had, said last. */
+  readonly #troubles = new Map<Host, string>();
   /** Workers so far, and those that came in the place of others. */
   #begun = 0;
   #count = 0;
@@ -70,13 +73,15 @@ export class Machines implements Launcher, Guests {
     };
   }
 
-  opened(control: Address, workers: number, note: (text: string) => void): void {
+  opened(control: Address, [least, workers]: readonly [number, number], note: (text: string) => void): void {
     this.#control = control;
     this.#workers = workers;
+    this.#least = least;
     this.#note = note;
     if (this.#options.bind === undefined) return;
+    const many = workers === 1 ? 'one worker' : least === workers ? `${workers} workers` : `${least} to ${workers} workers`;
     note(
-      `waiting at ${addressText(control)} for ${workers === 1 ? 'one worker' : `${workers} workers`}: on every machine run paragrad worker --join ${this.#invitingText} with the same key`,
+      `waiting at ${addressText(control)} for ${many}: on every machine run paragrad worker --join ${this.#invitingText} with the same key`,
     );
   }
 
@@ -127,20 +132,21 @@ export class Machines implements Launcher, Guests {
     for (const wake of waiting) wake();
   }
 
-  async start(invitation: Invitation, _key: Key | undefined, signal: AbortSignal | undefined): Promise<Launched> {
-    const waitMs = this.#options.waitMs ?? WAIT_MS;
+  async start(invitation: Invitation, _key: Key | undefined, signal: AbortSignal | undefined, patience: Patience): Promise<Launched> {
+    const waitMs = patience === 'spare' ? Number.POSITIVE_INFINITY : (this.#options.waitMs ?? WAIT_MS);
     const deadline = performance.now() + waitMs;
-    const troubles = new Map<Host, string>();
+    this.#troubles.clear();
     for (;;) {
       signal?.throwIfAborted();
       if (this.#isClosed) throw new ParagradError('PARAGRAD_CLOSED', 'the run ended while a worker was waited for');
-      const machine = this.#free ?? (await this.#call(troubles));
-      if (machine !== undefined && machine.isFree) return this.#begin(machine, invitation);
+      const machine = this.#free ?? (await this.#call());
+      signal?.throwIfAborted();
+      if (machine !== undefined && machine.isFree) return this.#begin(machine, invitation, patience);
       // One that came meanwhile woke nobody.
       if (this.#free !== undefined) continue;
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw this.#nobody(invitation.rank, waitMs, [...troubles.values()]);
-      await this.#change(this.#hosts.length === 0 ? leftMs : Math.min(leftMs, AGAIN_MS), signal);
+      if (leftMs <= 0) throw this.nobody(invitation.rank, waitMs);
+      await this.#change(Math.min(leftMs, this.#hosts.length === 0 ? FOREVER_MS : AGAIN_MS[patience]), signal);
     }
   }
 
@@ -148,20 +154,20 @@ export class Machines implements Launcher, Guests {
     return [...this.#machines].find(({ isFree }) => isFree);
   }
 
-  #begin(machine: Machine, invitation: Invitation): Launched {
+  #begin(machine: Machine, invitation: Invitation, patience: Patience): Launched {
     const { bind } = this.#options;
     const port = this.#control?.kind === 'tls' ? this.#control.port : 0;
     // Where nobody said how it is called, it is called what the machine's end of the line sees.
     const host = bind?.kind === 'tls' && !ANYWHERE.has(bind.host) ? bind.host : (machine.ownHost ?? '127.0.0.1');
-    const launched = machine.start({ ...invitation, control: { kind: 'tls', host, port } });
+    const launched = machine.start({ ...invitation, control: { kind: 'tls', host, port } }, patience === 'spare');
     this.#begun += 1;
-    const count = this.#begun > this.#workers ? '' : `: ${this.#begun} of ${this.#workers}`;
+    const count = this.#begun > this.#workers || this.#least < this.#workers ? '' : `: ${this.#begun} of ${this.#workers}`;
     this.#note?.(`worker ${invitation.rank} is on ${machine.text}${count}`);
     return launched;
   }
 
   /** Calls the machines that listen, those with the fewest workers first, until one has a place. */
-  async #call(troubles: Map<Host, string>): Promise<Machine | undefined> {
+  async #call(): Promise<Machine | undefined> {
     const order = [...this.#hosts].sort((a, b) => a.taken - b.taken);
     for (const host of order) {
       const hello = { group: CALL.hire, numericsVersion: NUMERICS_VERSION, generation: 0 };
@@ -174,7 +180,7 @@ export class Machines implements Launcher, Guests {
         if (!(error instanceof ParagradError) || error.code === 'PARAGRAD_KEY' || error.code === 'PARAGRAD_HELLO') throw error;
         const text = `${addressText(host.address)}: ${error.message}`;
         if (!(error instanceof Taken)) this.#refusals.tell(`${text}; it is tried again`);
-        troubles.set(host, text);
+        this.#troubles.set(host, text);
       } finally {
         host.taken -= 1;
       }
@@ -202,7 +208,8 @@ export class Machines implements Launcher, Guests {
     }
   }
 
-  #nobody(rank: number | undefined, waitMs: number, troubles: readonly string[]): ParagradError {
+  nobody(rank: number | undefined, waitMs: number): ParagradError {
+    const troubles = [...this.#troubles.values()];
     const how = this.#options.bind === undefined ? '' : `: start one with paragrad worker --join ${this.#invitingText}, and the same key`;
     const why = troubles.length === 0 ? '' : ` (${troubles.join('; ')})`;
     return new ParagradError(

@@ -25,7 +25,9 @@ export class Machine {
   /** As people call it: its name, where it is, its Node.js. */
   readonly text: string;
   #state: 'free' | 'busy' | 'gone' = 'free';
+  #isLeaving = false;
   #ended: ((how: string) => void) | undefined;
+  #left: ((how: string) => void) | undefined;
 
   private constructor(channel: StreamChannel, offer: Extract<FromMachine, { kind: 'offer' }>, onChange: (machine: Machine) => void) {
     this.#channel = channel;
@@ -60,7 +62,7 @@ export class Machine {
   }
 
   get isFree(): boolean {
-    return this.#state === 'free';
+    return this.#state === 'free' && !this.#isLeaving;
   }
 
   get isGone(): boolean {
@@ -77,6 +79,10 @@ export class Machine {
       for (;;) {
         const message = heard<FromMachine>(await this.#channel.receive(FOREVER_MS));
         if (message.kind === 'ended') this.#end(message.how, 'free');
+        else if (message.kind === 'leave') {
+          this.#isLeaving = true;
+          this.#left?.(`on ${this.text} leaves`);
+        }
       }
     } catch {
       this.#end('is gone with its machine', 'gone');
@@ -92,13 +98,17 @@ export class Machine {
     this.#onChange(this);
   }
 
-  start(invitation: Invitation): Launched {
+  /** @param mayLeave the run can go on without it, and wants to be told before */
+  start(invitation: Invitation, mayLeave: boolean): Launched {
     this.#state = 'busy';
     const gone = new Promise<string>((resolve) => {
       this.#ended = resolve;
     });
-    void tell(this.#channel, { kind: 'start', invitation }).catch(() => undefined);
-    return { pid: undefined, gone, kill: () => this.#kill(gone) };
+    const leaving = new Promise<string>((resolve) => {
+      this.#left = resolve;
+    });
+    void tell(this.#channel, { kind: 'start', invitation, mayLeave }).catch(() => undefined);
+    return { pid: undefined, gone, leaving, kill: () => this.#kill(gone) };
   }
 
   /** A machine that does not end its worker is not used any more; without its connections the worker ends by itself. */

@@ -9,13 +9,16 @@ import { decodePlain, encodePlain } from '../worker/plain.ts';
  */
 export type FromMachine =
   | { readonly kind: 'offer'; readonly host: string /** Version of Node.js. */; readonly node: string }
+  /** It is wanted back here: the run shall go on without the worker of this place. */
+  | { readonly kind: 'leave' }
   /** All of its places are taken. */
   | { readonly kind: 'full'; readonly places: number }
   /** The worker of this place has ended: how, in words. */
   | { readonly kind: 'ended'; readonly how: string };
 
 export type ToMachine =
-  | { readonly kind: 'start'; readonly invitation: Invitation }
+  /** `mayLeave`: the run can go on without this worker, and wants to be told before. */
+  | { readonly kind: 'start'; readonly invitation: Invitation; readonly mayLeave: boolean }
   | { readonly kind: 'kill' }
   /** It is still there. */
   | { readonly kind: 'alive' }

@@ -9,6 +9,8 @@ import { ALIVE, heard, type ToMachine, tell } from './messages.ts';
 
 /** What is said of a worker that did all that it was told: nothing that a log needs. */
 const DONE = 'ended with exit code 0';
+/** How long a run that can go on without a worker may take to come to the end of its step. */
+const LEAVE_MS = 30_000;
 
 /** How a machine offers places. */
 export interface PlaceOptions {
@@ -38,9 +40,11 @@ export async function offerPlace(
   const { key, log, signal } = options;
   const ends: Promise<void>[] = [];
   let kill: (() => void) | undefined;
-  const start = (invitation: Invitation): void => {
+  let isMissed = false;
+  const start = (invitation: Invitation, mayLeave: boolean): void => {
     const launched = local.start(placed(invitation, channel, index, control, options), key);
     let killed = false;
+    isMissed = mayLeave;
     kill = () => {
       killed = true;
       launched.kill();
@@ -48,12 +52,20 @@ export async function offerPlace(
     log(`worker ${invitation.rank} started (process ${launched.pid})`);
     const end = async (): Promise<void> => {
       const how = await launched.gone;
+      isMissed = false;
       if (!killed && how !== DONE) log(`worker ${invitation.rank} ${how}`);
       await tell(channel, { kind: 'ended', how }).catch(() => undefined);
     };
     ends.push(end());
   };
-  const leave = (): void => void channel.close();
+  let timer: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    if (!isMissed) return void channel.close();
+    log('leaving the run at the end of its step');
+    timer = setTimeout(() => void channel.close(), LEAVE_MS);
+    void tell(channel, { kind: 'leave' }).catch(() => undefined);
+    void Promise.all(ends).then(() => channel.close());
+  };
   signal.addEventListener('abort', leave);
   try {
     signal.throwIfAborted();
@@ -62,7 +74,7 @@ export async function offerPlace(
       const order = heard<ToMachine>(await channel.receive(ALIVE.believedMs));
       if (order.kind === 'over') return 'over';
       if (order.kind === 'refused') throw new ParagradError('PARAGRAD_HELLO', `the coordinator refuses this machine: ${order.message}`);
-      if (order.kind === 'start') start(order.invitation);
+      if (order.kind === 'start') start(order.invitation, order.mayLeave);
       else if (order.kind === 'kill') kill?.();
     }
   } catch (error) {
@@ -71,6 +83,7 @@ export async function offerPlace(
     throw error;
   } finally {
     signal.removeEventListener('abort', leave);
+    clearTimeout(timer);
     kill?.();
     await channel.close();
     await Promise.all(ends);

@@ -24,12 +24,14 @@ export interface Launcher {
    * nobody is there to start it, in time. A spare start resolves when the worker has a place, and rejects when the signal is aborted.
    */
   start(invitation: Invitation, key: Key | undefined, signal: AbortSignal | undefined, patience: Patience): Launched | Promise<Launched>;
+  /** Why nobody came for a place within a time, and what to do about it. */
+  nobody?(rank: number | undefined, waitMs: number): Error;
 }
 
 /** Who else comes to the coordinator's port than workers that were invited. */
 export interface Guests {
-  /** The port is open, for a run of so many workers. */
-  opened(control: Address, workers: number, note: (text: string) => void): void;
+  /** The port is open, for a run of so many workers: at least, at most. */
+  opened(control: Address, workers: readonly [least: number, most: number], note: (text: string) => void): void;
   wants(hello: Hello): boolean;
   admit(hello: Hello): Omit<Welcome, 'numericsVersion'>;
   arrive(channel: StreamChannel, hello: Hello): void;

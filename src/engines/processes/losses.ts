@@ -37,6 +37,10 @@ export class Losses {
   readonly #state: RunState;
   readonly #limit: number;
   readonly #restarts: Restart[] = [];
+  /** One loss may be met in several ways. */
+  #recorded = new WeakSet<Lost>();
+  /** With fewer places a run whose workers come and go cannot do; undefined: it cannot do without any. */
+  least: number | undefined;
 
   /** `maxRestarts` of one worker; default 3. */
   constructor(seats: readonly Seat[], state: RunState, maxRestarts = MAX_RESTARTS) {
@@ -48,6 +52,8 @@ export class Losses {
   /** A new run begins. */
   clear(): void {
     this.#restarts.length = 0;
+    this.#recorded = new WeakSet();
+    this.least = undefined;
   }
 
   /** For the outcome of the run; empty when nothing was lost. */
@@ -55,27 +61,52 @@ export class Losses {
     return this.#restarts.length === 0 ? {} : { restarts: [...this.#restarts] };
   }
 
-  /** Notes a loss. @throws PARAGRAD_WORKER_LOST when there were too many */
-  record(lost: Lost, isReplaced = true): void {
+  /**
+   * Notes a loss, once: of a `member` of the group that works; of one `apart`, which did not yet; or of a `link` between two that
+   * are alive.
+   *
+   * @throws PARAGRAD_WORKER_LOST when there were too many
+   */
+  record(lost: Lost, of: 'member' | 'apart' | 'link' = 'member'): void {
+    if (this.#recorded.has(lost)) return;
+    this.#recorded.add(lost);
     const seat = this.#seats[lost.rank] as Seat;
-    const limit = this.#limit;
-    seat.loaded = isReplaced ? undefined : seat.loaded;
+    seat.loaded = of === 'link' ? seat.loaded : undefined;
     seat.restarts += 1;
     this.#restarts.push({ rank: lost.rank, generation: Math.max(0, this.#state.generation), why: lost.message, phase: lost.phase });
     const what = `worker ${lost.rank} ${lost.message}`;
-    if (seat.restarts <= limit) {
-      this.#state.note(`${what}: ${isReplaced ? 'it is replaced, and ' : ''}the last step is done again`);
+    const isElastic = this.least !== undefined;
+    if (seat.restarts <= this.#limit) {
+      const replaced = isElastic ? '' : 'it is replaced, and ';
+      this.#state.note(
+        of === 'apart' ? `${what}, before it took part` : `${what}: ${of === 'link' ? '' : replaced}the last step is done again`,
+      );
+      return;
+    }
+    if (this.#canSpare(seat)) {
+      seat.isRetired = true;
+      this.#state.note(`${what}${this.#often}: the run goes on without it`);
       return;
     }
     this.#state.handOut();
-    const often = limit === 0 ? '' : ` (it was replaced ${limit === 1 ? 'once' : `${limit} times`} before)`;
     throw new ParagradError(
       'PARAGRAD_WORKER_LOST',
-      `${what}${often}: what was learned can be gone on with by --resume, where the run has a folder`,
+      `${what}${this.#often}: what was learned can be gone on with by --resume, where the run has a folder`,
       {
         place: { rank: lost.rank },
         cause: lost,
       },
     );
+  }
+
+  /** The run can do without this place. */
+  #canSpare(seat: Seat): boolean {
+    if (this.least === undefined) return false;
+    return this.#seats.filter((each) => each !== seat && !each.isRetired).length >= this.least;
+  }
+
+  get #often(): string {
+    const limit = this.#limit;
+    return limit === 0 ? '' : ` (it was replaced ${limit === 1 ? 'once' : `${limit} times`} before)`;
   }
 }

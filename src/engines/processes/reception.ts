@@ -37,8 +37,8 @@ export class Reception {
     this.#silenceMs = silenceMs;
   }
 
-  /** Begins to listen, unless it does already. */
-  async open(launcher: Launcher): Promise<void> {
+  /** Begins to listen, unless it does already. @param least workers, where they may come and go */
+  async open(launcher: Launcher, least = this.#seats.length): Promise<void> {
     if (this.#premises !== undefined) return;
     this.#premises = await launcher.open();
     const { control, key, guests } = this.#premises;
@@ -50,7 +50,7 @@ export class Reception {
       onChannel: (channel, hello) => this.#arrive(channel, hello),
       onRefused: (error) => (guests === undefined ? this.#state.note(error.message) : guests.refused(error)),
     });
-    guests?.opened(this.#listener.address, this.#seats.length, (text) => this.#state.note(text));
+    guests?.opened(this.#listener.address, [least, this.#seats.length], (text) => this.#state.note(text));
     const every = this.pulseMs;
     let checkedAt = performance.now();
     this.#watch = setInterval(() => {

@@ -31,8 +31,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A place in the group, by rank: the worker that sits there now, how it is spoken to, and whether it is alive. */
+/** A place for a worker, by number: the worker that sits there now, how it is spoken to, and whether it is alive. */
 export class Seat {
+  /** Of the place: in a group of all places its rank, too. */
   readonly rank: number;
   /** Starts of workers for this place. */
   attempt = -1;
@@ -44,6 +45,11 @@ export class Seat {
   /** That its next worker will do. */
   faults: Fault[];
   slow = 1;
+  /** Its workers were lost so often that it is not filled any more, in a run that can do without it. */
+  isRetired = false;
+  /** Called when its worker is ready, lost, or to leave. */
+  onChange: (() => void) | undefined;
+  #leaving: string | undefined;
   #launched: Launched | undefined;
   #control: StreamChannel | undefined;
   #pulse: StreamChannel | undefined;
@@ -63,6 +69,21 @@ export class Seat {
     return this.#lost === undefined;
   }
 
+  /** Its worker was started, and is not there yet. */
+  get isComing(): boolean {
+    return this.isAlive && this.#launched !== undefined && this.address === undefined;
+  }
+
+  /** Its worker can be given orders. */
+  get isReady(): boolean {
+    return this.isAlive && this.address !== undefined;
+  }
+
+  /** Its worker is wanted back by whoever lent it: why, in words. */
+  get leaving(): string | undefined {
+    return this.#leaving;
+  }
+
   get isConnected(): boolean {
     return this.#control !== undefined;
   }
@@ -76,17 +97,30 @@ export class Seat {
     return this.#pulse === undefined ? 0 : now - this.#heardAt;
   }
 
-  /** A new worker takes the place. */
-  begin(launched: Launched): void {
+  /** A new worker is invited to take the place. */
+  begin(): void {
     this.#lost = undefined;
     this.#control = undefined;
     this.#pulse = undefined;
     this.#phase = 'idle';
     this.address = undefined;
     this.loaded = undefined;
-    this.#launched = launched;
+    this.#leaving = undefined;
+    this.#launched = undefined;
+  }
+
+  /** It is on its way. */
+  attach(launched: Launched): void {
     const { attempt } = this;
+    this.#launched = launched;
+    // Nobody waits for it any more.
+    if (this.#lost !== undefined) launched.kill();
     void launched.gone.then((how) => this.lose(how, attempt));
+    void launched.leaving?.then((why) => {
+      if (attempt !== this.attempt || this.#lost !== undefined) return;
+      this.#leaving = why;
+      this.onChange?.();
+    });
   }
 
   /** Its worker has come. */
@@ -156,6 +190,7 @@ export class Seat {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(this.#lost);
+    this.onChange?.();
   }
 
   /** What happened to it. */

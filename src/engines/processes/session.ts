@@ -1,6 +1,7 @@
 import type { ArrayTask, ArrayTaskResult } from '../../data/array-tasks.ts';
 import { assert } from '../../errors.ts';
 import type { TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
+import { ranksOf } from '../../strategies/registry.ts';
 import type { EngineHooks, EngineOptions, Session } from '../engine.ts';
 import { GuardedHooks } from '../hooks.ts';
 import { inline } from '../inline.ts';
@@ -10,12 +11,13 @@ import type { Launcher } from './launcher.ts';
 import { errorOf, isLinkError, Losses } from './losses.ts';
 import { Reception } from './reception.ts';
 import { collectNewest } from './recovery.ts';
+import { type Group, Roster } from './roster.ts';
 import { RunState } from './run-state.ts';
 import { Lost, Seat } from './seat.ts';
 import { START_MS, Staffing } from './staffing.ts';
 
 /**
- * The coordinator's loop: fill the seats (staffing.ts), try the run, recover after a loss (recovery.ts, losses.ts), try again.
+ * The coordinator's loop: fill the seats (staffing.ts; roster.ts where workers come and go), try the run, recover after a loss (recovery.ts, losses.ts), try again.
  * Connections come in at reception.ts; run-state.ts has what is known of the run.
  */
 
@@ -80,14 +82,17 @@ export class ProcessSession implements Session {
     let thrown = false;
     this.#state.begin(job, guarded, hooks.signal);
     this.#losses.clear();
+    let roster: Roster | undefined;
     hooks.signal?.addEventListener('abort', abort, { once: true });
     if (this.#options.compress !== undefined)
       guarded.onNote('gradients are compressed: the result has not the same bits as without, nor for another number of workers');
     try {
-      await this.#reception.open(this.#launcher);
+      const servers = ranksOf(job) - job.partition.workers;
+      await this.#reception.open(this.#launcher, job.elastic && job.elastic.min + servers);
+      if (job.elastic !== undefined) roster = this.#roster(job, servers);
       for (;;) {
-        await this.#staffing.fill(job);
-        const outcome = await this.#attempt(job, () => thrown || hooks.signal?.aborted === true);
+        const group = await this.#group(job, roster);
+        const outcome = await this.#attempt(group, () => thrown || hooks.signal?.aborted === true, roster);
         guarded.rethrow();
         if (outcome === undefined) continue;
         this.#state.finish(outcome);
@@ -95,9 +100,10 @@ export class ProcessSession implements Session {
           for (const { kind, step, phase } of seat.faults)
             guarded.onNote(`--${kind} ${seat.rank}@${step}: the worker never came to phase ${phase} of that step`);
         guarded.rethrow();
-        return { ...outcome, ...this.#losses.outcome };
+        return { ...outcome, ...this.#losses.outcome, ...(roster === undefined ? {} : { crews: roster.crews }) };
       }
     } finally {
+      roster?.end();
       hooks.signal?.removeEventListener('abort', abort);
       this.#state.end();
     }
@@ -107,34 +113,63 @@ export class ProcessSession implements Session {
     return this.#reception.close();
   }
 
-  /** One generation. Undefined: it was ended by a loss, and what the survivors know has been collected. */
-  async #attempt(job: TrainingJob, isAborted: () => boolean): Promise<TrainingOutcome | undefined> {
+  #roster(job: TrainingJob, servers: number): Roster {
+    const parts = {
+      seats: this.#seats,
+      launcher: this.#launcher,
+      staffing: this.#staffing,
+      state: this.#state,
+      losses: this.#losses,
+    };
+    const { graceMs, machines } = this.#options;
+    return new Roster(parts, job, servers, { graceMs, waitMs: machines?.waitMs });
+  }
+
+  /** Who works next, with its data loaded. */
+  async #group(job: TrainingJob, roster: Roster | undefined): Promise<Group> {
+    if (roster !== undefined) return roster.muster();
+    await this.#staffing.fill(job);
+    return { seats: this.#seats, job };
+  }
+
+  /** One generation. Undefined: it was ended by a loss, or for another group, and what the survivors know has been collected. */
+  async #attempt({ seats, job }: Group, isAborted: () => boolean, roster: Roster | undefined): Promise<TrainingOutcome | undefined> {
     this.#state.generation += 1;
     const { generation, known } = this.#state;
-    const { store: _store, source: _source, ...rest } = job;
+    const { store: _store, source: _source, elastic: _elastic, ...rest } = job;
     const order: JobOrder = { ...rest, resume: known.checkpoint };
-    const addresses = this.#seats.map((seat) => seat.address as NonNullable<Seat['address']>);
-    const answers = this.#seats.map((seat) => seat.expect(['outcome', 'failed'], { generation }));
-    for (const seat of this.#seats) {
-      const run = { kind: 'run', generation, size: this.workers, job: order, count: known.count, addresses } as const;
+    const addresses = seats.map((seat) => seat.address as NonNullable<Seat['address']>);
+    const answers = seats.map((seat) => seat.expect(['outcome', 'failed'], { generation }));
+    for (const [rank, seat] of seats.entries()) {
+      const run = { kind: 'run', generation, rank, size: seats.length, job: order, count: known.count, addresses } as const;
       seat.send({ ...run, exchange: this.#exchange });
       if (isAborted()) seat.send({ kind: 'abort' });
     }
     let outcome: TrainingOutcome | undefined;
+    const watching = new AbortController();
+    const changed = roster?.watch(watching.signal).then((isOther) => {
+      if (isOther) throw new Regroup();
+    });
+    // Who is not waited for any more must not end the process.
+    changed?.catch(() => undefined);
     try {
-      await Promise.all(
+      const all = Promise.all(
         answers.map(async (answer, rank) => {
           const report = await answer;
           if (report.kind === 'failed') throw errorOf(report, rank);
           outcome ??= report.outcome;
         }),
       );
+      all.catch(() => undefined);
+      await (changed === undefined ? all : Promise.race([all, changed]));
     } catch (error) {
       for (const answer of answers) answer.catch(() => undefined);
       if (outcome === undefined) {
-        await this.#recover(generation, error);
+        await this.#recover(seats, generation, error);
         return undefined;
       }
+    } finally {
+      watching.abort();
     }
     assert(outcome !== undefined, 'no rank brought an outcome');
     return outcome;
@@ -146,15 +181,23 @@ export class ProcessSession implements Session {
   }
 
   /** Ends a generation on those that are left, and takes over the newest state. @throws an error that is no loss */
-  async #recover(generation: number, error: unknown): Promise<void> {
-    await collectNewest(this.#seats, this.#state, generation, this.#options.timeoutMs ?? TIMEOUT_MS);
+  async #recover(seats: readonly Seat[], generation: number, error: unknown): Promise<void> {
+    await collectNewest(seats, this.#state, generation, this.#options.timeoutMs ?? TIMEOUT_MS);
     const isLink = isLinkError(error);
-    if (!(error instanceof Lost) && !isLink) throw error;
-    const lost = this.#seats.filter((seat) => !seat.isAlive);
-    for (const seat of lost) {
-      if (seat.loss !== undefined) this.#losses.record(seat.loss);
-    }
+    if (!(error instanceof Lost) && !(error instanceof Regroup) && !isLink) throw error;
+    const lost = seats.filter((seat) => !seat.isAlive);
+    // Where workers come and go, they are noted when the next group is made.
+    if (this.#losses.least === undefined)
+      for (const seat of lost) {
+        if (seat.loss !== undefined) this.#losses.record(seat.loss);
+      }
     // All are alive, so a connection between two of them failed.
-    if (lost.length === 0 && isLink) this.#losses.record(new Lost(error.place.rank ?? 0, error.message, 'map'), false);
+    if (lost.length === 0 && isLink) {
+      const { rank } = seats[error.place.rank ?? 0] ?? (seats[0] as Seat);
+      this.#losses.record(new Lost(rank, error.message, 'map'), 'link');
+    }
   }
 }
+
+/** A generation ends, and nobody was lost: others are to take part in the next. */
+class Regroup extends Error {}

@@ -38,37 +38,44 @@ export class Staffing {
 
   /** A worker with its data in every place. @throws PARAGRAD_WORKER_LOST after too many starts; why a worker cannot read its data */
   async fill(job: TrainingJob): Promise<void> {
-    const order = { kind: 'load', data: job.source as NonNullable<TrainingJob['source']>, partition: job.partition } as const;
-    const key = JSON.stringify(order);
     const results = await Promise.allSettled(
       this.#seats.map(async (seat) => {
-        while (seat.loaded !== key) {
+        for (;;) {
           try {
-            if (!seat.isAlive) await this.#start(seat);
-            // What it had before is dropped first.
-            seat.loaded = undefined;
-            const answer = seat.expect(['loaded', 'failed']);
-            seat.send(order);
-            const report = await answer;
-            if (report.kind === 'failed') throw errorOf(report, seat.rank);
-            seat.loaded = key;
+            if (!seat.isAlive) await this.start(seat, (invitation, key) => this.#launch(invitation, key));
+            await this.load(seat, job, seat.rank);
+            // A worker that is lost after it has loaded shows when it is asked to run.
+            return;
           } catch (error) {
             if (!(error instanceof Lost)) throw error;
             this.#losses.record(error);
           }
         }
-        // A worker that was lost after it had loaded shows when it is asked to run.
       }),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
-  /** Starts a worker for a place, and waits until it is there. @throws Lost */
-  async #start(seat: Seat): Promise<void> {
-    const { key, folders, addressOf, isRemote = false } = this.#reception.premises;
+  /** Its part of the data for a worker that does not have it already. @throws Lost; why it cannot read them */
+  async load(seat: Seat, job: TrainingJob, rank: number): Promise<void> {
+    const order = { kind: 'load', data: job.source as NonNullable<TrainingJob['source']>, partition: job.partition, rank } as const;
+    const key = JSON.stringify(order);
+    if (seat.loaded === key) return;
+    // What it had before is dropped first.
+    seat.loaded = undefined;
+    const answer = seat.expect(['loaded', 'failed']);
+    seat.send(order);
+    const report = await answer;
+    if (report.kind === 'failed') throw errorOf(report, rank);
+    seat.loaded = key;
+  }
+
+  /** For the next worker of a place. */
+  #invitation(seat: Seat): Invitation {
+    const { folders, addressOf, isRemote = false } = this.#reception.premises;
     seat.attempt += 1;
     const { rank, attempt } = seat;
-    const invitation = {
+    return {
       control: this.#reception.address,
       rank,
       attempt,
@@ -76,11 +83,24 @@ export class Staffing {
       pulseMs: this.#reception.pulseMs,
       ...(isRemote ? {} : { parent: { pid: process.pid, remove: [...folders, ...this.#remove] } }),
     };
-    const came = this.#reception.arrival(rank);
-    seat.begin(await this.#launch(invitation, key));
+  }
+
+  /** A worker is launched, and takes its place; resolves when it is there. @throws Lost; what `launch` does */
+  async start(seat: Seat, launch: (invitation: Invitation, key: Key | undefined) => Launched | Promise<Launched>): Promise<void> {
+    const invitation = this.#invitation(seat);
+    // It may come before the launcher's word that it does.
+    const came = this.#reception.arrival(seat.rank);
+    seat.begin();
+    try {
+      seat.attach(await launch(invitation, this.#reception.premises.key));
+    } catch (error) {
+      seat.lose('was not started');
+      throw error;
+    }
     const ready = seat.expect(['ready'], { timeoutMs: START_MS });
     void came.then(() => seat.send({ kind: 'welcome', faults: seat.faults, slow: seat.slow }));
     seat.address = (await ready).address;
+    seat.onChange?.();
   }
 
   /** @throws what the launcher does: nobody can take the place. What was learned until then is handed out before. */

@@ -12,7 +12,7 @@ import type { PlainError } from './plain-error.ts';
 export interface Invitation {
   /** Where the coordinator listens. */
   readonly control: Address;
-  /** undefined: any that is free. */
+  /** Number of the place; undefined: any that is free. */
   readonly rank: number | undefined;
   /** How often this rank was started before. */
   readonly attempt: number;
@@ -32,7 +32,7 @@ export interface Invitation {
 export const GROUP = { control: 'control', pulse: 'pulse', cells: 'cells' } as const;
 
 /** All of a job but the data. */
-export type JobOrder = Omit<TrainingJob, 'store' | 'source'>;
+export type JobOrder = Omit<TrainingJob, 'store' | 'source' | 'elastic'>;
 
 /** How ranks exchange sums. */
 export interface Exchange {
@@ -77,10 +77,12 @@ export interface Fault {
 
 export type Order =
   | { readonly kind: 'welcome'; readonly faults: readonly Fault[] /** Computing takes this many times as long. */; readonly slow: number }
-  | { readonly kind: 'load'; readonly data: DataSource; readonly partition: Partition }
+  | { readonly kind: 'load'; readonly data: DataSource; readonly partition: Partition; readonly rank: number }
   | {
       readonly kind: 'run';
       readonly generation: number;
+      /** In this group; its number at the coordinator is another where workers come and go. */
+      readonly rank: number;
       readonly size: number;
       readonly job: JobOrder;
       /** Passes of the loop before `job.resume`. */

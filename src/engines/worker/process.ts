@@ -49,7 +49,7 @@ export async function serve(invitation: Invitation, key: Key | undefined, file: 
   const pulse = new Pulse(file, { control, key, rank: welcome.you, attempt: welcome.generation, pulseMs, parent });
   const port = await openPort({ address: own, key, numericsVersion: NUMERICS_VERSION });
   const cells = invitation.mayFetch === true ? { control, key, rank: welcome.you, attempt: welcome.generation } : undefined;
-  const worker = new WorkerProcess(welcome.you, channel, port, new Tracker(pulse), cells);
+  const worker = new WorkerProcess(channel, port, new Tracker(pulse), cells);
   const { address } = port;
   await pulse.isFelt;
   const host = address.kind === 'tls' ? (invitation.advertise ?? address.host) : '';
@@ -71,7 +71,6 @@ interface Running {
 }
 
 class WorkerProcess {
-  readonly #rank: number;
   readonly #control: StreamChannel;
   readonly #port: MeshPort;
   readonly #tracker: Tracker;
@@ -82,8 +81,7 @@ class WorkerProcess {
   #take: (() => Checkpoint) | undefined;
 
   /** `cells`: where to ask for them, where there is no folder with them. */
-  constructor(rank: number, control: StreamChannel, port: MeshPort, tracker: Tracker, cells: CellSource | undefined) {
-    this.#rank = rank;
+  constructor(control: StreamChannel, port: MeshPort, tracker: Tracker, cells: CellSource | undefined) {
     this.#control = control;
     this.#port = port;
     this.#tracker = tracker;
@@ -123,8 +121,7 @@ class WorkerProcess {
     }
   }
 
-  /** @param rank whose cells */
-  async #read({ data, partition }: LoadOrder, rank = this.#rank, onChunk = () => this.#tracker.enter('loading')): Promise<DataStore> {
+  async #read({ data, partition, rank }: LoadOrder, onChunk = () => this.#tracker.enter('loading')): Promise<DataStore> {
     onChunk();
     const share = partition.shares[rank];
     const nothing = { training: NO_PART, validation: NO_PART };
@@ -161,7 +158,7 @@ class WorkerProcess {
     const run = async (): Promise<void> => {
       try {
         const outcome = await this.#run(order, stop.signal);
-        this.report({ kind: 'outcome', generation, outcome: this.#rank === 0 ? outcome : undefined });
+        this.report({ kind: 'outcome', generation, outcome: order.rank === 0 ? outcome : undefined });
       } catch (error) {
         this.report({ kind: 'failed', generation, error: plainError(error) });
       }
@@ -184,12 +181,11 @@ class WorkerProcess {
   }
 
   async #run(order: RunOrder, stop: AbortSignal): Promise<TrainingOutcome> {
-    const { job, generation, exchange } = order;
+    const { job, generation, rank, exchange } = order;
     const { workers, grid } = job.partition;
     assert(this.#data !== undefined, 'a job came before its data');
     const { store, order: loaded } = this.#data;
     const tracker = this.#tracker;
-    const rank = this.#rank;
     const open: Channel[] = [];
     stop.addEventListener('abort', () => {
       for (const channel of open) void channel.close();
@@ -258,7 +254,7 @@ class WorkerProcess {
           },
           ...(backups === undefined
             ? {}
-            : { backups: { known: backups, load: (worker: number) => this.#read(loaded, worker, () => undefined) } }),
+            : { backups: { known: backups, load: (worker: number) => this.#read({ ...loaded, rank: worker }, () => undefined) } }),
           openChannels: () => {
             meshes += 1;
             return meet(`channels ${meshes}`, everyone);
