@@ -188,45 +188,80 @@ export interface Permutation {
  */
 export function permutation(seed: number, purpose: Purpose, epoch: number, n: number): Permutation {
   assert(Number.isSafeInteger(n) && n >= 0 && n <= 2 ** 52, 'size of a permutation out of range');
-  const half = Math.max(1, Math.ceil(bitLength(Math.max(0, n - 1)) / 2));
-  const size = 2 ** half;
-  const low = seed >>> 0;
-  const high = Math.floor(seed / TWO_32);
-  const block = new Uint32Array(4);
-  const roundWord = (round: number, right: number): number => {
-    philox(right, round, epoch, PURPOSES[purpose], low, high, block);
-    return (block[0] as number) & (size - 1);
-  };
-  const table = half <= MAX_TABLE_BITS && n > size ? new Uint32Array(FEISTEL_ROUNDS * size) : undefined;
-  if (table !== undefined)
+  return new Feistel(seed, purpose, epoch, n);
+}
+
+/** A class, not closures: there is one for every chunk, and code that was optimised for the last one holds for the next. */
+class Feistel implements Permutation {
+  readonly n: number;
+  readonly #size: number;
+  readonly #key: readonly [epoch: number, purpose: number, low: number, high: number];
+  /** F of every round and R, where it pays. */
+  readonly #table: Uint32Array | undefined;
+
+  constructor(seed: number, purpose: Purpose, epoch: number, n: number) {
+    const half = Math.max(1, Math.ceil(bitLength(Math.max(0, n - 1)) / 2));
+    const size = 2 ** half;
+    this.n = n;
+    this.#size = size;
+    this.#key = [epoch, PURPOSES[purpose], seed >>> 0, Math.floor(seed / TWO_32)];
+    if (half > MAX_TABLE_BITS || n <= size) return;
+    const table = new Uint32Array(FEISTEL_ROUNDS * size);
     for (let round = 0; round < FEISTEL_ROUNDS; round += 1)
-      for (let right = 0; right < size; right += 1) table[round * size + right] = roundWord(round, right);
-  const F = (round: number, right: number): number =>
-    table === undefined ? roundWord(round, right) : (table[round * size + right] as number);
-  const walk = (start: number, step: (left: number, right: number) => number): number => {
-    assert(start >= 0 && start < n, 'position out of range of a permutation');
-    let value = start;
-    do {
-      const left = Math.floor(value / size);
-      value = step(left, value - left * size);
-    } while (value >= n);
+      for (let right = 0; right < size; right += 1) table[round * size + right] = this.#word(round, right);
+    this.#table = table;
+  }
+
+  at(position: number): number {
+    this.#check(position);
+    let value = this.#forward(position);
+    while (value >= this.n) value = this.#forward(value);
     return value;
-  };
-  const forward = (left: number, right: number): number => {
+  }
+
+  positionOf(value: number): number {
+    this.#check(value);
+    let position = this.#backward(value);
+    while (position >= this.n) position = this.#backward(position);
+    return position;
+  }
+
+  #check(value: number): void {
+    assert(value >= 0 && value < this.n, 'position out of range of a permutation');
+  }
+
+  #word(round: number, right: number): number {
+    const [epoch, purpose, low, high] = this.#key;
+    philox(right, round, epoch, purpose, low, high, words);
+    return (words[0] as number) & (this.#size - 1);
+  }
+
+  #F(round: number, right: number): number {
+    const table = this.#table;
+    return table === undefined ? this.#word(round, right) : (table[round * this.#size + right] as number);
+  }
+
+  #forward(value: number): number {
+    const size = this.#size;
+    let left = Math.floor(value / size);
+    let right = value - left * size;
     for (let round = 0; round < FEISTEL_ROUNDS; round += 1) {
-      const next = left ^ F(round, right);
+      const next = left ^ this.#F(round, right);
       left = right;
       right = next;
     }
     return left * size + right;
-  };
-  const backward = (left: number, right: number): number => {
+  }
+
+  #backward(value: number): number {
+    const size = this.#size;
+    let left = Math.floor(value / size);
+    let right = value - left * size;
     for (let round = FEISTEL_ROUNDS - 1; round >= 0; round -= 1) {
-      const before = right ^ F(round, left);
+      const before = right ^ this.#F(round, left);
       right = left;
       left = before;
     }
     return left * size + right;
-  };
-  return { n, at: (position) => walk(position, forward), positionOf: (value) => walk(value, backward) };
+  }
 }

@@ -1,5 +1,5 @@
 import { panelRows, rowsOfChunk } from '../partition/layout.ts';
-import { permutation } from '../random.ts';
+import { type Permutation, permutation } from '../random.ts';
 import type { Encoder } from './encoder.ts';
 import { type ColumnCounts, type Destination, Packer } from './pack.ts';
 import type { Shuffle } from './placement.ts';
@@ -48,47 +48,49 @@ interface Group extends Destination {
   count: number;
 }
 
-/** Which of the set's rows is stored at each position: `placementOf` the other way round (docs/numerics.md §7). */
-function orderOf({ shuffle, seed, store, set }: PackTableTask): (chunk: number, rows: number) => (position: number) => number {
+/** Places of a chunk's rows, in stored order: `placementOf` the other way round (docs/numerics.md §7). */
+function placesOf({ shuffle, seed, store, set, members }: PackTableTask, all: Permutation | undefined, chunk: number): Uint32Array {
   const { layout } = store[set];
-  if (shuffle === 'none') return (chunk) => (position) => chunk * layout.chunkRows + position;
-  if (shuffle === 'rows') {
-    const all = permutation(seed, 'shuffle', 0, layout.rows);
-    return (chunk) => (position) => all.at(chunk * layout.chunkRows + position);
-  }
-  return (chunk, rows) => {
-    const window = permutation(seed, 'shuffle', chunk, rows);
-    return (position) => chunk * layout.chunkRows + window.at(position);
-  };
+  const first = chunk * layout.chunkRows;
+  const places = new Uint32Array(rowsOfChunk(layout, chunk));
+  if (shuffle === 'none') places.set(members.subarray(first, first + places.length));
+  else if (all === undefined) fillPlaces(places, members.subarray(first), permutation(seed, 'shuffle', chunk, places.length), 0);
+  else fillPlaces(places, members, all, first);
+  return places;
+}
+
+function fillPlaces(places: Uint32Array, members: Uint32Array, order: Permutation, first: number): void {
+  for (let p = 0; p < places.length; p += 1) places[p] = members[order.at(first + p)] as number;
 }
 
 /** Does the task, and gives the counts of each of the encoder's columns. @throws PARAGRAD_VALUE for a value that is not finite */
 export function packTable(task: PackTableTask): ColumnCounts[] {
-  const { store, members, rows, batches } = task;
+  const { store, rows, batches } = task;
   const set = store[task.set];
   const packer = new Packer(task.encoder, panelRows(set.layout.dtype), task.source);
-  const order = orderOf(task);
+  const all = task.shuffle === 'rows' ? permutation(task.seed, 'shuffle', 0, set.layout.rows) : undefined;
   for (let chunk = task.chunkBegin; chunk < task.chunkEnd; chunk += 1) {
-    const count = rowsOfChunk(set.layout, chunk);
-    const memberAt = order(chunk, count);
-    const places = new Float64Array(count);
-    for (let p = 0; p < count; p += 1) places[p] = members[memberAt(p)] as number;
+    const places = placesOf(task, all, chunk);
     const views = viewsOf(store, set, chunk);
     fillRows(rows, places, views);
-    const sourceRows = task.sourceRows.subarray(chunk * set.layout.chunkRows);
     for (const group of groupsOf(places, set)) {
       const { firstRow, values } = batches[group.batch] as KeptBatch;
-      packer.pack(values, { ...group, dense: group.count === count }, views.x, firstRow);
+      packer.pack(values, { ...group, dense: group.count === places.length }, views.x, firstRow);
     }
-    for (let p = 0; p < count; p += 1) {
-      const batch = Math.floor((places[p] as number) / INGEST_ROWS);
-      sourceRows[p] = (batches[batch] as KeptBatch).firstRow + (places[p] as number) - batch * INGEST_ROWS;
-    }
+    fillSourceRows(task.sourceRows.subarray(chunk * set.layout.chunkRows), places, batches);
   }
   return [...packer.columnCounts];
 }
 
-function fillRows({ y, v, offset }: PlacedRows, places: Float64Array, views: ChunkViews): void {
+function fillSourceRows(sourceRows: Float64Array, places: Uint32Array, batches: readonly KeptBatch[]): void {
+  for (let p = 0; p < places.length; p += 1) {
+    const place = places[p] as number;
+    const batch = Math.floor(place / INGEST_ROWS);
+    sourceRows[p] = (batches[batch] as KeptBatch).firstRow + place - batch * INGEST_ROWS;
+  }
+}
+
+function fillRows({ y, v, offset }: PlacedRows, places: Uint32Array, views: ChunkViews): void {
   for (let p = 0; p < places.length; p += 1) {
     const place = places[p] as number;
     views.y[p] = y[place] as number;
@@ -98,7 +100,7 @@ function fillRows({ y, v, offset }: PlacedRows, places: Float64Array, views: Chu
 }
 
 /** Positions ascending in each group: lines of panels are written one after the other, and rows are picked where they are. */
-function groupsOf(places: Float64Array, { layout }: StoredSet): Group[] {
+function groupsOf(places: Uint32Array, { layout }: StoredSet): Group[] {
   const P = panelRows(layout.dtype);
   const groups = new Map<number, Group>();
   for (let p = 0; p < places.length; p += 1) {

@@ -11,6 +11,8 @@ export interface Factor {
 }
 
 const PANEL_COLUMNS = 64;
+/** Inside a panel, columns are finished so many at a time. */
+const STRIP_COLUMNS = 4;
 /** A column that repeats another has a pivot of about 2λ. */
 const WEAK = 8;
 
@@ -31,11 +33,15 @@ export function factorise(size: number, values: Float64Array, lambda: Float64Arr
   const weak: number[] = [];
   for (let begin = 0; begin < size; begin += PANEL_COLUMNS) {
     const end = Math.min(size, begin + PANEL_COLUMNS);
-    for (let k = begin; k < end; k += 1) {
-      if (finishColumn(size, values, k, lambda[k], diagonal[k])) weak.push(k);
-      for (let j = k + 1; j < end; j += 1) subtractOne(size, values, j, k);
+    for (let first = begin; first < end; first += STRIP_COLUMNS) {
+      const last = Math.min(end, first + STRIP_COLUMNS);
+      for (let k = first; k < last; k += 1) {
+        if (finishColumn(size, values, k, lambda[k], diagonal[k])) weak.push(k);
+        for (let j = k + 1; j < last; j += 1) subtractOne(size, values, j, k);
+      }
+      subtractPanels(size, values, last, end, first, last);
     }
-    if (trailingUpdate?.(size, values, columnBase, begin, end) !== true) subtractPanels(size, values, begin, end);
+    if (trailingUpdate?.(size, values, columnBase, begin, end) !== true) subtractPanels(size, values, end, size, begin, end);
   }
   return { size, values, weak };
 }
@@ -50,10 +56,11 @@ export function useTrailingUpdate(update: TrailingUpdate | undefined): void {
   trailingUpdate = update;
 }
 
-function subtractPanels(size: number, a: Float64Array, begin: number, end: number): void {
-  let j = end;
-  for (; j + 1 < size; j += 2) subtractPanel(size, a, j, begin, end);
-  if (j < size) for (let k = begin; k < end; k += 1) subtractOne(size, a, j, k);
+/** Columns [from, to) −= their products with columns [begin, end). */
+function subtractPanels(size: number, a: Float64Array, from: number, to: number, begin: number, end: number): void {
+  let j = from;
+  for (; j + 1 < to; j += 2) subtractPanel(size, a, j, begin, end);
+  if (j < to) for (let k = begin; k < end; k += 1) subtractOne(size, a, j, k);
 }
 
 /** Square root of the pivot, and its column divided by it. Returns whether the pivot was weak. */
