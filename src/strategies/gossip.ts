@@ -6,6 +6,7 @@ import { coverOf } from '../partition/tree.ts';
 import { coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
 import { choiceOf, lossOf, setUp } from './batch-setup.ts';
+import { EpochJudge } from './epoch-judge.ts';
 import { gatherText, gatherVectors } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { TrainingJob, TrainingOutcome } from './job.ts';
@@ -71,6 +72,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const trainedMs = (): number => before + host.now() - began;
   const timer = new CheckpointTimer(job, host.now);
   meter.steps = first;
+  const judge = new EpochJudge(setup, job.optimizerOptions.tolerance, first / perEpoch);
+  let hasConverged = false;
   let done = first;
   let control: ControlWord = CONTROL.go;
   const save = async (): Promise<void> => {
@@ -79,7 +82,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     if (host.rank === 0) host.onCheckpoint(batchCheckpoint(setup, choice.name, { steps: done, ranks } satisfies Gossiped, trainedMs()));
     timer.taken();
   };
-  while (done < steps && control === CONTROL.go) {
+  while (!hasConverged && done < steps && control === CONTROL.go) {
     for (let i = 0; i < choice.syncEvery && done < most; i += 1, done += 1) {
       meter.enter('computing');
       host.onActivity?.('computing', done - first);
@@ -94,7 +97,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     if (done % perEpoch < choice.syncEvery) {
       const word = await heard(host, meter, timer.isDue);
       control = word.control;
-      if (word.isDue) await save();
+      if (done < steps && judge.isDue(done / perEpoch)) {
+        const weights = (await gatherVectors(host.world, [own])).map(([each]) => each);
+        hasConverged = await judge.hasConverged(vectorOn(meanOf(weights), outputs));
+      }
+      // Who went on from weights that have converged would train them further.
+      if (word.isDue && !hasConverged) await save();
     }
     const passes = done / perEpoch;
     if (passes >= snapshotDue(early + made.length)) made.push({ atMs: trainedMs(), step: done, weights: own.slice() });

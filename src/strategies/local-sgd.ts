@@ -6,6 +6,7 @@ import { type BatchSetup, choiceOf, lossOf, setUp } from './batch-setup.ts';
 import type { StrategyChoice } from './choice.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { type Client, clientsOf, hostedBy, participants } from './clients.ts';
+import { EpochJudge } from './epoch-judge.ts';
 import { gatherText } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from './job.ts';
@@ -65,6 +66,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const early = resumed === undefined ? 0 : snapshotsUntil(rows / layout.rows);
   const trainedMs = (): number => before + host.now() - began;
   const checkpoint = (state: Averaged): Checkpoint => batchCheckpoint(setup, choice.name, state, trainedMs());
+  const judge = new EpochJudge(setup, job.optimizerOptions.tolerance, rows / layout.rows);
   let round = resumed?.round ?? 0;
   let left = setup.allEpochs * layout.rows - rows;
   let control: ControlWord = CONTROL.go;
@@ -98,6 +100,9 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     if (passes >= snapshotDue(early + snapshots.length))
       snapshots.push({ atMs: trainedMs(), passes, updates: round, vector: vectorOn(coordinates.slice(), outputs) });
     batchProgress(setup, host, { updates: round, passes, atMs: trainedMs() });
+    meter.enter('computing');
+    // No checkpoint then: who went on from weights that have converged would train them further.
+    if (left > 0 && judge.isDue(passes) && (await judge.hasConverged(vectorOn(coordinates, outputs)))) break;
     const state: Averaged = { round, rows, steps: steps.slice(), coordinates, change };
     host.onState?.(() => checkpoint(state));
     if (host.rank === 0 && timer.isDue) {

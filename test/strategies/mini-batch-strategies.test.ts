@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { inline } from '../../src/engines/inline.ts';
 import { CellEvaluator } from '../../src/strategies/cell-evaluator.ts';
 import type { StrategyChoice } from '../../src/strategies/choice.ts';
-import type { TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
+import type { Checkpoint, TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
 import { ranksOf } from '../../src/strategies/registry.ts';
 import { bitsOf, onThreads, STORES, strategyJob } from './choices.ts';
 
@@ -276,4 +276,28 @@ describe('threads that end', () => {
     const { costs } = await onThreads(strategyJob('linear', {}, 2), { faults });
     expect(costs?.ranks[0]?.steps).toBeGreaterThan(costs?.ranks[1]?.steps ?? 0);
   });
+});
+
+describe('a tolerance', () => {
+  test.each(['local-sgd', 'gossip'] as const)(
+    '%s ends after the epoch in which it is reached, with the same bits wherever it runs',
+    async (name) => {
+      for (const model of ['linear', 'logistic'] as const) {
+        const job = (tolerance: number, more: Partial<TrainingJob> = {}): TrainingJob =>
+          strategyJob(model, { name }, 2, { ...more, optimizerOptions: { tolerance, learningRate: 'auto', epochs: 30 } });
+        const all = await run(job(0));
+        expect([all.reason, Math.round(all.progress.passes)]).toEqual(['epochs done', 30]);
+        const checkpoints: Checkpoint[] = [];
+        const session = inline.open(2);
+        const ended = await session.train(job(5e-3, { checkpointEveryMs: 0 }), {
+          onCheckpoint: (each) => checkpoints.push(structuredClone(each)),
+        });
+        expect(ended.reason).toBe('converged');
+        expect(ended.progress.passes).toBeLessThan(20);
+        expect(ended.outcome.gap).toBeLessThanOrEqual(5e-3 * (ended.nullLoss - ended.outcome.objective));
+        expect(bitsOf(await onThreads(job(5e-3)))).toBe(bitsOf(ended));
+        expect(bitsOf(await run(job(5e-3, { resume: checkpoints[Math.floor(checkpoints.length / 2)] })))).toBe(bitsOf(ended));
+      }
+    },
+  );
 });
