@@ -133,7 +133,7 @@ export class ThreadSession implements Session {
         } catch (error) {
           if (merge !== undefined && isLoss(error) && this.#replace(error, generation, restarts, guarded)) continue;
           if (merge !== undefined) handOut.now(kept);
-          throw error;
+          throw isLoss(error) ? this.#explained(error, job) : error;
         }
       }
     } finally {
@@ -192,6 +192,22 @@ export class ThreadSession implements Session {
       this.#threads[rank] = new Thread(rank, workerFile());
     }
     return lost.length > 0;
+  }
+
+  /** The loss of a thread that was told to end itself says so, and who would have replaced it. */
+  #explained(error: ParagradError, job: TrainingJob): ParagradError {
+    const { rank } = error.place;
+    const kill = this.#faults.find((fault) => fault.kind === 'kill' && fault.rank === rank);
+    if (kill?.kind !== 'kill') return error;
+    const name = job.strategy?.name ?? 'map-reduce';
+    const why =
+      strategyOf(job).merge === undefined
+        ? `with --engine threads a lost worker of ${name} is not replaced; --engine processes does that`
+        : 'it was replaced as often as --max-restarts lets it';
+    return new ParagradError('PARAGRAD_WORKER_LOST', `${error.message}, as --kill ${kill.rank}@${kill.step} told it to: ${why}`, {
+      place: error.place,
+      cause: error,
+    });
   }
 
   /** Ends one thread at once, as a crash would: for fault injection. */

@@ -9,13 +9,15 @@ export type Activity = 'computing' | 'waiting' | 'communicating';
 /** Sums of one rank, in milliseconds; of strategies with mini-batches, without what comes before the first step and after the last. */
 export interface RankCosts {
   readonly rank: number;
-  readonly role: 'worker' | 'server';
+  readonly role: 'worker' | 'server' | 'backup';
+  /** Of a backup: the worker whose parts it computed last. */
+  readonly of?: number | undefined;
   readonly computeMs: number;
   readonly waitMs: number;
   readonly communicateMs: number;
   readonly bytesSent: number;
   readonly messagesSent: number;
-  /** Gradients computed; of a server, updates made. */
+  /** Gradients computed; of a server, updates made. Like rows, those before a resume or a loss are among them; times and bytes are not. */
   readonly steps: number;
   /** Rows of these gradients. */
   readonly rows: number;

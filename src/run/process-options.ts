@@ -1,6 +1,7 @@
 import { notOneOf } from '../data/names.ts';
 import { type EngineOptions, type RankFault, type RayOptions, WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
+import { STRATEGIES } from '../strategies/registry.ts';
 import { linkOptionsOf } from './link-options.ts';
 import { checkMachineOptions, type MachineChoices, machinesOf, OF_MACHINES } from './machine-options.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -91,6 +92,11 @@ export function checkProcessOptions(options: Given): void {
     throw wrong('--reducers', `--reducers ${reducers} must not be more than --workers ${workers}: reducers are workers`);
   checkBackup(options);
   whole('--max-restarts', maxRestarts, 0, 1e6);
+  if (maxRestarts !== undefined && options.engine === 'threads' && STRATEGIES[options.strategy ?? 'map-reduce']?.merge === undefined)
+    throw wrong(
+      '--max-restarts',
+      `--max-restarts: with --engine threads a lost worker of ${options.strategy ?? 'map-reduce'} is not replaced: use --engine processes, or leave it out`,
+    );
   if (workerTimeoutSeconds !== undefined && !(workerTimeoutSeconds > 0 && workerTimeoutSeconds <= 86_400))
     throw wrong('--worker-timeout', `--worker-timeout must be a time above 0 and of at most a day, not ${workerTimeoutSeconds}`);
   faultsOf(options);

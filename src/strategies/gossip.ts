@@ -72,6 +72,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const trainedMs = (): number => before + host.now() - began;
   const timer = new CheckpointTimer(job, host.now);
   meter.steps = first;
+  meter.rows = batches.rowsUntil(first);
   const judge = new EpochJudge(setup, job.optimizerOptions.tolerance, first / perEpoch);
   let hasConverged = false;
   let done = first;

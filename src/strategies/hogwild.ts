@@ -66,6 +66,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   // Steps of this thread: of one alone all there were.
   const first = Math.floor((resumed?.steps ?? 0) / workers);
   meter.steps = first;
+  meter.rows = batches.rowsUntil(first);
   const state = resumed === undefined ? rule.init(count) : { steps: first, arrays: resumed.memory.map((array) => array.slice()) };
   const decay = rule.decays ? decayOf(problem) : undefined;
   const seen = new Float64Array(count);

@@ -82,6 +82,8 @@ export interface Checkpoint {
   readonly steps: readonly StepRecord[];
   /** What `l2: 'auto'` has chosen. */
   readonly path?: L2Path | undefined;
+  /** Of map-reduce: readings that its loop had done. */
+  readonly taken?: number | undefined;
   /** Of strategies of mini-batches. */
   readonly origin?: RunOrigin | undefined;
 }

@@ -57,7 +57,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   await host.world.barrier();
   const meter = new CostMeter(host.now);
   const waited = host.world.traffic().waitMs;
-  meter.steps = hosted.reduce((sum, { client }) => sum + steps[client.number], 0);
+  for (const { client, batches } of hosted) {
+    meter.steps += steps[client.number];
+    meter.rows += batches.rowsUntil(steps[client.number]);
+  }
   const timer = new CheckpointTimer(job, host.now);
   const snapshots: Snapshot[] = [];
   let coordinates = resumed?.coordinates.slice() ?? coordinatesOf(problem.start);

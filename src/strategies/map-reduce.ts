@@ -1,6 +1,6 @@
 import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { modelOf } from '../models/model.ts';
-import { CostMeter, type RunCosts, utilisationOf } from '../monitor/costs.ts';
+import { CostMeter, type RankCosts, type RunCosts, utilisationOf } from '../monitor/costs.ts';
 import { createOptimizer } from '../update/index.ts';
 import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
 import type { Pass, PlainSteps, Sums, Vector } from '../update/pass.ts';
@@ -46,15 +46,22 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const optimizer = createOptimizer(job.resume?.optimizer ?? job.optimizer, job.optimizerOptions, problem);
   const steps: StepRecord[] = [...(job.resume?.steps ?? [])];
   const before = steps[steps.length - 1]?.atMs ?? 0;
+  meter.steps = job.resume?.taken ?? 0;
   let checkpointed = host.now();
+  /** Updates that the last checkpoint knows of. */
+  let saved = steps.length;
   const checkpoint = (state: unknown, watch: ValidationWatch | undefined): void => {
     checkpointed = host.now();
-    if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps, path });
+    saved = steps.length;
+    if (host.rank === 0) host.onCheckpoint({ optimizer: optimizer.name, state, fingerprint, watch, steps, path, taken: meter.steps });
   };
   const onState = (state: unknown, watch: ValidationWatch | undefined, passes: number): void => {
     meter.steps += passes;
-    const length = steps.length;
-    host.onState?.(() => ({ optimizer: optimizer.name, state, fingerprint, watch, steps: steps.slice(0, length), path }));
+    const isDue = steps.length > saved && host.now() - checkpointed >= (job.checkpointEveryMs ?? Number.POSITIVE_INFINITY);
+    if (isDue) checkpoint(state, watch);
+    const { length } = steps;
+    const taken = meter.steps;
+    host.onState?.(() => ({ optimizer: optimizer.name, state, fingerprint, watch, steps: steps.slice(0, length), path, taken }));
   };
   const { state, reason, watch } = await loop(optimizer, problem, evaluator, {
     maxPasses: job.maxPasses,
@@ -63,11 +70,10 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     resume: job.resume,
     patience: job.earlyStopping,
     validationLoss: (vector) => validationLoss(job, evaluator, vector),
-    onStep: (progress, now, watched) => {
+    onStep: (progress) => {
       const step = { ...progress, atMs: before + host.now() - began };
       steps.push(step);
       host.onStep(step);
-      if (host.now() - checkpointed >= (job.checkpointEveryMs ?? Number.POSITIVE_INFINITY)) checkpoint(now, watched);
     },
     onState,
   });
@@ -96,7 +102,11 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     firstStep,
     traffic: host.world.traffic(),
     trainMs: host.now() - began,
-    costs: await costsOf(world, steps),
+    costs: await costsOf(
+      world,
+      steps,
+      host.rank < job.partition.workers ? { role: 'worker' } : { role: 'backup', of: host.backups?.known.as },
+    ),
   };
 }
 
@@ -106,8 +116,8 @@ const TURN_BATCHES = 16;
 const MOST_POINTS = 256;
 
 /** What the run cost; its curve is that of the updates. */
-async function costsOf(world: MeteredCollective, steps: readonly StepRecord[]): Promise<RunCosts> {
-  const ranks = await world.gather();
+async function costsOf(world: MeteredCollective, steps: readonly StepRecord[], own: Pick<RankCosts, 'role' | 'of'>): Promise<RunCosts> {
+  const ranks = await world.gather(own);
   // All of them are in the run folder; here, and in the model, as many as a chart can show.
   const every = Math.max(1, Math.ceil(steps.length / MOST_POINTS));
   const curve = steps
@@ -123,7 +133,7 @@ interface LoopOptions<State> {
   /** Early stopping: updates without a lower validation loss. */
   readonly patience: number | undefined;
   readonly validationLoss: (vector: Vector) => Promise<number>;
-  readonly onStep: (progress: Progress, state: State, watch: ValidationWatch | undefined) => void;
+  readonly onStep: (progress: Progress) => void;
   /** Lets an engine in the user's own thread give way to the event loop. */
   readonly pause?: RankHost['pause'];
   /** After every pass, or so many of them. */
@@ -172,7 +182,7 @@ export async function loop<State>(
         watch = await watched(watch, optimizer.outcome(state, 'early stopping'), options.validationLoss);
         if (watch.since >= options.patience) return { state, reason: 'early stopping', watch };
       }
-      options.onStep(progress, state, watch);
+      options.onStep(progress);
     }
     iteration = progress.iteration;
     options.onState?.(state, watch, taken);

@@ -71,12 +71,13 @@ export class MeteredCollective implements Collective {
     return this.#inner.close();
   }
 
-  /** Costs of all ranks, by rank, on every rank: since this was made. */
-  async gather(): Promise<RankCosts[]> {
+  /** Costs of all ranks, by rank, on every rank: since this was made. `own`: what this rank is. */
+  async gather({ role, of }: Pick<RankCosts, 'role' | 'of'>): Promise<RankCosts[]> {
     const { bytesSent, messagesSent, waitMs } = this.#inner.traffic();
     this.#meter.move(waitMs - this.#before.waitMs, 'communicating', 'waiting');
     const own = {
-      ...this.#meter.costs(this.rank, 'worker'),
+      ...this.#meter.costs(this.rank, role),
+      ...(of === undefined ? {} : { of }),
       bytesSent: bytesSent - this.#before.bytesSent,
       messagesSent: messagesSent - this.#before.messagesSent,
     };

@@ -45,6 +45,13 @@ export class OwnBatches {
     this.perEpoch = Math.max(1, this.#cells.order.batches(batchSize));
   }
 
+  /** Rows of the batches before `number`. */
+  rowsUntil(number: number): number {
+    const epochs = Math.floor(number / this.perEpoch);
+    const { rows } = this.#cells.order;
+    return epochs * rows + Math.min(rows, (number - epochs * this.perEpoch) * this.#size);
+  }
+
   /**
    * Raw sums of batch `number` (from 0) at these coordinates, in their order (those of intercepts 0 without): good until the next call.
    * `loss`: Σ v·loss.

@@ -10,6 +10,8 @@ test.each<[TrainOptions, string]>([
   [{ communicate: 'ring' }, '--communicate'],
   [{ engine: 'threads', workerTimeoutSeconds: 5 }, '--worker-timeout'],
   [{ engine: 'inline', kill: ['0@1'] }, '--kill'],
+  [{ engine: 'threads', maxRestarts: 2 }, '--max-restarts'],
+  [{ engine: 'threads', strategy: 'gossip', maxRestarts: 2 }, '--max-restarts'],
   [{ ...PROCESSES, communicate: 'by-post' as 'ring' }, '--communicate'],
   [{ ...PROCESSES, reducers: 2 }, '--reducers'],
   [{ ...PROCESSES, communicate: 'client-server', reducers: 4 }, '--reducers'],

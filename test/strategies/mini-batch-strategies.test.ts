@@ -265,7 +265,17 @@ describe('threads that end', () => {
     });
     await expect(onThreads(strategyJob('linear', { name: 'gossip' }, 2), { faults })).rejects.toMatchObject({
       code: 'PARAGRAD_WORKER_LOST',
+      message: expect.stringContaining('as --kill 1@3 told it to: with --engine threads a lost worker of gossip is not replaced'),
     });
+    const passes = {
+      ...strategyJob('linear', {}, 2),
+      strategy: undefined,
+      optimizer: 'lbfgs',
+      optimizerOptions: { tolerance: 0, learningRate: 'auto' },
+    } as const;
+    await expect(onThreads(passes, { faults })).rejects.toThrow(
+      'as --kill 1@3 told it to: with --engine threads a lost worker of map-reduce',
+    );
   });
 
   test('a slow worker pushes less than the others, a paused one stands still, and both go on', async () => {

@@ -37,6 +37,8 @@ describe('resumed ≡ uninterrupted', () => {
       expect(bitsOf(resumed), `from part ${part}`).toBe(bitsOf(whole));
       expect([resumed.progress.iteration, resumed.progress.passes]).toEqual([whole.progress.iteration, whole.progress.passes]);
       expect(resumed.checkpoints.length).toBeLessThanOrEqual(whole.checkpoints.length);
+      const counts = ({ costs }: Run) => costs?.ranks.map(({ role, steps, rows }) => [role, steps, rows]);
+      expect(counts(resumed)).toEqual(counts(whole));
     }
   });
 
@@ -46,6 +48,17 @@ describe('resumed ≡ uninterrupted', () => {
     const { reason, checkpoints } = await run({ ...job, maxPasses: 2 });
     expect([reason, checkpoints.length]).toEqual(['max passes', 1]);
     expect(bitsOf(await onThreads({ ...job, resume: checkpoints[0] }))).toBe(whole);
+  });
+
+  test('map-reduce counts the readings before', async () => {
+    const job = { ...strategyJob('logistic', {}, 2, { checkpointEveryMs: 0, optimizer: 'lbfgs' }), strategy: undefined };
+    const optimizerOptions = { tolerance: 0, learningRate: 'auto' } as const;
+    const whole = await run({ ...job, optimizerOptions });
+    const resumed = await run({ ...job, optimizerOptions, resume: whole.checkpoints[3] });
+    expect(bitsOf(resumed)).toBe(bitsOf(whole));
+    expect(whole.costs?.ranks[0].steps).toBeGreaterThan(4);
+    // One reading more: the sample of the metric that was not saved.
+    expect(resumed.costs?.ranks.map(({ steps }) => steps)).toEqual(whole.costs?.ranks.map(({ steps }) => steps + 1));
   });
 
   test('local SGD goes on with any number of workers', async () => {

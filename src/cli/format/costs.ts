@@ -24,10 +24,17 @@ export function costsSection(costs: RunCosts | undefined, style: Style): string[
   return [...section('Cost', `workers computed ${percent(costs.utilisation)} of the time`, lines, style), ...lateRows(costs, style)];
 }
 
-function rowOf({ rank, role, computeMs, waitMs, communicateMs, bytesSent, steps }: RankCosts): string[] {
+function rowOf({ rank, role, of, computeMs, waitMs, communicateMs, bytesSent, steps }: RankCosts): string[] {
   const all = computeMs + waitMs + communicateMs;
   const share = (ms: number): string => (all > 0 ? percent(ms / all) : '–');
-  return [`${role} ${rank}`, share(computeMs), share(waitMs), share(communicateMs), bytes(bytesSent), count(steps)];
+  return [
+    `${role} ${rank}${of === undefined ? '' : ` (of ${of})`}`,
+    share(computeMs),
+    share(waitMs),
+    share(communicateMs),
+    bytes(bytesSent),
+    count(steps),
+  ];
 }
 
 function bytes(value: number): string {

@@ -30,6 +30,8 @@ export class Working {
   /** Last version of each server that came. */
   readonly #versions: number[];
   #told = 0;
+  /** Gradients of this worker before it was here: those of a run that was resumed, or of one that was lost. */
+  #before: number | undefined;
 
   constructor(options: WorkOptions) {
     this.#options = options;
@@ -49,13 +51,18 @@ export class Working {
     for (;;) {
       const sequence = await this.#granted();
       if (sequence === undefined) return;
+      if (this.#before === undefined) {
+        this.#before = sequence;
+        meter.steps = sequence;
+        meter.rows = batches.rowsUntil(sequence);
+      }
       meter.enter('computing');
-      host.onActivity?.('computing', meter.steps);
+      host.onActivity?.('computing', meter.steps - this.#before);
       const { sums, rows, loss } = batches.gradient(sequence, this.#weights, setup.problem.intercept);
       if (servers.length > 1) this.#precondition(sums, rows);
       meter.steps += 1;
       meter.rows += rows;
-      host.onActivity?.('communicating', meter.steps);
+      host.onActivity?.('communicating', meter.steps - this.#before);
       meter.enter('communicating');
       const control = host.rank === 0 ? host.decide() : CONTROL.go;
       for (const [i, server] of servers.entries()) {
@@ -71,7 +78,7 @@ export class Working {
   async #granted(): Promise<number | undefined> {
     const { servers, segments, meter, host } = this.#options;
     meter.enter('waiting');
-    host.onActivity?.('waiting', meter.steps);
+    host.onActivity?.('waiting', meter.steps - (this.#before ?? 0));
     let sequence = Number.POSITIVE_INFINITY;
     const ended = new Set<number>();
     for (const [i, server] of servers.entries()) {
