@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CsvHead } from './csv-head.ts';
 import { type Duck, literal, pathLiteral } from './duckdb.ts';
+import { makeTempFolder } from './folders.ts';
 import type { DateFormats } from './lenient.ts';
 
 /** Rows of the sample that decides the types, as DuckDB takes them. */
@@ -55,7 +55,7 @@ export async function sniff(duck: Duck, path: string, head: CsvHead): Promise<Sn
 export async function sniffRows(duck: Duck, path: string, head: CsvHead): Promise<Sniffed> {
   const found = await sniff(duck, path, head);
   if (found.known) return found;
-  const folder = await mkdtemp(join(tmpdir(), 'paragrad-sample-'));
+  const folder = makeTempFolder('paragrad-sample-');
   try {
     const copy = join(folder, 'sample.csv');
     const declared = head.names.map((_, i) => `'c${i}': 'VARCHAR'`).join(', ');

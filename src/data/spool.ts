@@ -1,8 +1,9 @@
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ParagradError } from '../errors.ts';
+import { makeTempFolder } from './folders.ts';
 import { streamOf } from './source/location.ts';
 import { shown } from './source/shown.ts';
 
@@ -62,7 +63,7 @@ export async function spoolAddress(location: string, { signal, onDownload }: Dow
  * (Linux) it has no name while it is used, elsewhere it is removed on exit.
  */
 async function keep(stream: AsyncIterable<Uint8Array | string>, name: string, fail: Fail): Promise<Spooled> {
-  const folder = mkdtempSync(join(tmpdir(), `paragrad-${name}-`));
+  const folder = makeTempFolder(`paragrad-${name}-`);
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove);
   const file = join(folder, 'data');

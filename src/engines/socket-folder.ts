@@ -1,7 +1,7 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Address, checkAddress } from '../communicate/streams/address.ts';
+import { makeTempFolder } from '../data/folders.ts';
 
 /** A folder that only its owner may enter, for the unix sockets of one run: who can reach a socket is let in. */
 export interface SocketFolder {
@@ -11,9 +11,9 @@ export interface SocketFolder {
   remove(): Promise<void>;
 }
 
-/** Makes the folder under the system's temporary one. Remove it at the end, whatever the end. */
+/** Makes the folder under the system's temporary one. Remove it at the end, whatever the end. @throws PARAGRAD_FILE */
 export async function createSocketFolder(): Promise<SocketFolder> {
-  const path = await mkdtemp(join(tmpdir(), 'paragrad-'));
+  const path = makeTempFolder('paragrad-');
   // As mkdtemp does it already, whatever the mask of the process.
   await chmod(path, 0o700);
   return {

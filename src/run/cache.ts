@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FORMAT_VERSION, MANIFEST } from '../data/dataset/format.ts';
 import { type Dataset, openDataset } from '../data/dataset/read.ts';
+import { makeFolder } from '../data/folders.ts';
 import { findFiles, type TableSource } from '../data/source-files.ts';
+import { cacheFolder } from '../engines/cache-folder.ts';
 import { ParagradError } from '../errors.ts';
 import { encodingOptionsOf } from './dataset.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -12,8 +13,8 @@ import { isAlive } from './run-folder.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /**
- * Datasets that were made from users' tables for workers to read, kept for the next run: in PARAGRAD_CACHE, or `paragrad` in
- * `XDG_CACHE_HOME` or `~/.cache`, up to PARAGRAD_CACHE_BYTES (default 10 GiB); those not used for longest go first.
+ * Datasets that were made from users' tables for workers to read, kept for the next run in the cache folder, up to
+ * PARAGRAD_CACHE_BYTES (default 10 GiB); those not used for longest go first.
  */
 const DEFAULT_BYTES = 10 * 1024 ** 3;
 const KEY_LENGTH = 40;
@@ -21,14 +22,6 @@ const KEY = /^[0-9a-f]{40}$/u;
 const USER = /^([0-9a-f]{40})\.(\d+)-\d+\.user$/u;
 /** One that is being made (run-folder.ts). */
 const PARTIAL = /^\.([0-9a-f]{40})\.partial-(\d+)-/u;
-
-/** Where datasets are kept. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const given = env.PARAGRAD_CACHE ?? '';
-  if (given !== '') return path.resolve(given);
-  const base = env.XDG_CACHE_HOME ?? '';
-  return path.join(path.isAbsolute(base) ? base : path.join(homedir(), '.cache'), 'paragrad');
-}
 
 /** @throws PARAGRAD_OPTION */
 function cacheBytes(env: NodeJS.ProcessEnv = process.env): number {
@@ -84,9 +77,11 @@ let users = 0;
 export async function cached(key: string, build: (folder: string) => Promise<unknown>): Promise<Cached> {
   const root = path.join(cacheFolder(), 'datasets');
   const limit = cacheBytes();
-  await mkdir(root, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+  try {
+    makeFolder(root, 0o700);
+  } catch (cause) {
     throw unusable(root, cause);
-  });
+  }
   const folder = path.join(root, key);
   users += 1;
   // Who makes room leaves alone what another process reads.

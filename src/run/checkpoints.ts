@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32c } from '../crc32c.ts';
+import { makeFolder } from '../data/folders.ts';
 import { readSafetensors, type Tensor, writeSafetensors } from '../data/safetensors.ts';
 import { ParagradError } from '../errors.ts';
 import type { Checkpoint } from '../strategies/job.ts';
@@ -51,7 +52,7 @@ export class CheckpointWriter {
   }
 
   async #write(checkpoint: Checkpoint): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
+    makeFolder(this.#folder);
     const numbers = await numbersIn(this.#folder);
     this.#number = Math.max(this.#number, ...numbers) + 1;
     const partial = path.join(this.#folder, `.partial-${process.pid}`);

@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArraySource } from '../data/arrays.ts';
 import { type ClassWeights, classWeightsOf } from '../data/class-weights.ts';
 import { classTotalsOf, encodedWithoutRows, loadValidation } from '../data/dataset/part.ts';
 import { type Dataset, openDataset } from '../data/dataset/read.ts';
 import { checkMemory, type Encoded } from '../data/encoded.ts';
+import { makeTempFolder } from '../data/folders.ts';
 import { memoryLimitBytes } from '../data/limits.ts';
 import { absolute } from '../data/source/location.ts';
 import { isReadOnce, isTableSource, type TableSource } from '../data/source-files.ts';
@@ -86,7 +86,7 @@ async function rowsAt(
     };
     return rowsOf(dataset, [], end, seconds);
   }
-  const folder = await mkdtemp(path.join(tmpdir(), 'paragrad-rows-'));
+  const folder = makeTempFolder('paragrad-rows-');
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     await build(path.join(folder, 'dataset'));

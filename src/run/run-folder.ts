@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../data/folders.ts';
 import { ParagradError } from '../errors.ts';
 import { hasCheckpoint } from './checkpoints.ts';
 
@@ -33,7 +34,7 @@ export class NewFolder {
     await checkFree(target, force);
     const partial = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}-${Date.now().toString(36)}`);
     try {
-      await mkdir(path.dirname(target), { recursive: true });
+      makeFolder(path.dirname(target));
       await sweep(target);
       await mkdir(partial);
       await access(partial, constants.W_OK);
@@ -83,7 +84,7 @@ export class NewFolder {
     if (this.#own) return;
     await checkFree(this.path, this.#force);
     // A model that is to be replaced stays until its successor is whole; checkpoints of its run would be taken for ours.
-    this.#made = (await mkdir(this.path, { recursive: true })) !== undefined;
+    this.#made = makeFolder(this.path);
     await rm(path.join(this.path, 'checkpoints'), { recursive: true, force: true });
     await writeFile(path.join(this.path, name), content);
     this.#own = true;

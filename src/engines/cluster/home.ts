@@ -1,19 +1,11 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { chmodSync, closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../../data/folders.ts';
 import { ParagradError } from '../../errors.ts';
+import { cacheFolder } from '../cache-folder.ts';
 import type { ClusterName } from './local-cluster.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** PARAGRAD_CACHE, or `paragrad` in XDG_CACHE_HOME or `~/.cache`: what is there can be had again. */
-export function cacheFolder(env: Env): string {
-  const given = env.PARAGRAD_CACHE ?? '';
-  if (given !== '') return path.resolve(given);
-  const xdg = env.XDG_CACHE_HOME ?? '';
-  // The specification says that a relative path is to be ignored.
-  return path.join(path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.cache'), 'paragrad');
-}
 
 /** The folder of one kind of cluster: its installations, its state, its log. */
 export class ClusterHome {
@@ -30,7 +22,7 @@ export class ClusterHome {
   /** @throws PARAGRAD_FILE */
   make(): void {
     try {
-      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.folder, 0o700);
     } catch (error) {
       const text = `${this.folder} cannot be made: ${(error as Error).message}: set PARAGRAD_CACHE to a folder that can be written`;
       throw new ParagradError('PARAGRAD_FILE', text, { place: { file: this.folder } });

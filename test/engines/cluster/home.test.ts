@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ClusterHome, cacheFolder } from '../../../src/engines/cluster/home.ts';
+import { cacheFolder } from '../../../src/engines/cache-folder.ts';
+import { ClusterHome } from '../../../src/engines/cluster/home.ts';
 
 let folder: string;
 beforeEach(() => {
