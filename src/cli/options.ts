@@ -20,6 +20,11 @@ export function parseCount(flag: string, text: string): number {
   return value;
 }
 
+/** A whole number, or from how many to how many: 2:6. @throws PARAGRAD_OPTION */
+export function parseCounts(flag: string, text: string): number | string {
+  return /^\d+:\d+$/u.test(text) ? text : parseCount(flag, text);
+}
+
 /** @throws PARAGRAD_OPTION */
 export function parseRate(flag: string, text: string): number | 'auto' {
   return text === 'auto' ? text : parseNumber(flag, text, "'auto' or a number");

@@ -39,7 +39,7 @@ const KINDS: Readonly<Record<keyof TrainOptions, readonly Kind[]>> = {
   seed: ['number'],
   dtype: ['string'],
   engine: ['string'],
-  workers: ['number'],
+  workers: ['number', 'string'],
   communicate: ['string'],
   reducers: ['number'],
   backup: ['number'],

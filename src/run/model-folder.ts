@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '../data/safetensors.ts';
 import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import type { RunCosts } from '../monitor/costs.ts';
-import type { StepRecord } from '../strategies/job.ts';
+import type { Crew, StepRecord } from '../strategies/job.ts';
 import { vectorOf } from '../update/vectors.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
@@ -32,6 +32,8 @@ export interface RunFiles {
   /** Text of `config.json`. */
   readonly config: string;
   readonly steps: readonly StepRecord[];
+  /** How many workers there were from when on. */
+  readonly crews?: readonly Crew[] | undefined;
   readonly diagnostics: Diagnostics | null;
   readonly costs?: RunCosts | undefined;
   /** Parameter server: what each server applied. */
@@ -42,7 +44,7 @@ export interface RunFiles {
 export async function writeModel(
   folder: NewFolder,
   model: FittedModel,
-  { config, steps, diagnostics, costs, orders }: RunFiles,
+  { config, steps, crews = [], diagnostics, costs, orders }: RunFiles,
 ): Promise<void> {
   const { weights, intercept, others } = model.vector;
   const classes = 1 + (others?.length ?? 0);
@@ -57,7 +59,11 @@ export async function writeModel(
   const metadata = { format: FORMAT, numericsVersion: String(NUMERICS_VERSION), sha256: model.weightsSha256 };
   await folder.write(WEIGHTS, writeSafetensors(tensors, metadata));
   await folder.write(CONFIG, config);
-  const events = [...steps.map((step) => ({ kind: 'step', ...step })), ...(costs === undefined ? [] : [{ kind: 'costs', ...costs }])];
+  const events = [
+    ...steps.map((step) => ({ kind: 'step', ...step })),
+    ...crews.map((crew) => ({ kind: 'workers', ...crew })),
+    ...(costs === undefined ? [] : [{ kind: 'costs', ...costs }]),
+  ];
   await folder.write(EVENTS, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
   for (const [server, words] of (orders ?? []).entries()) await folder.write(orderFile(server), orderBytes(words));
   if (diagnostics !== null) await folder.write(DIAGNOSTICS, `${JSON.stringify(diagnostics)}\n`);

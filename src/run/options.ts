@@ -9,6 +9,7 @@ import { checkLinkOptions } from './link-options.ts';
 import { checkProcessOptions } from './process-options.ts';
 import { checkStrategyOptions, takesBatches } from './strategy-options.ts';
 import type { TrainOptions } from './types.ts';
+import { checkWorkers } from './workers.ts';
 
 /** Options with the defaults filled in, as they go into `config.json`. What only the data can decide stays open. */
 export interface ResolvedOptions extends Omit<TrainOptions, 'signal' | 'onEvent'> {
@@ -86,7 +87,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   whole('--early-stopping', resolved.earlyStopping, 1, 1e9);
   whole('--max-passes', resolved.maxPasses, 1, 1e12);
   whole('--seed', resolved.seed, 0, Number.MAX_SAFE_INTEGER);
-  whole('--workers', resolved.workers, 1, 1024);
+  checkWorkers(resolved);
   checkProcessOptions(resolved);
   checkLinkOptions(resolved);
   whole('--max-categories', resolved.maxCategories, 1, 65_536);

@@ -1,21 +1,23 @@
 import type { SendCosts } from '../communicate/messages/costs.ts';
 import { usableCores } from '../data/limits.ts';
 import { type EngineName, WITH_PROCESSES } from '../engines/engine.ts';
-import { ParagradError } from '../errors.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
 import { coverOf } from '../partition/tree.ts';
 import { type Exchanged, stepTraffic } from './step-traffic.ts';
 import { clientCount, strategyPartition, takesBatches } from './strategy-options.ts';
 import type { PlanSummary, TrainOptions } from './types.ts';
+import { workersOf } from './workers.ts';
 
 /** Below this many bytes of x a pass takes less than the start of a thread saves. */
 const SMALL_BYTES = 16 * 1024 * 1024;
-const MAX_WORKERS = 1024;
 
 export interface Plan {
   readonly engine: EngineName;
+  /** Of the most workers. */
   readonly partition: Partition;
+  /** They may come and go, down to so many. */
+  readonly leastWorkers?: number | undefined;
   /** Where ranks share no memory. */
   readonly exchange?: Exchanged | undefined;
 }
@@ -27,13 +29,9 @@ type PlanOptions = Pick<
 
 /** Fills in what the user left to us: engine, split and number of workers, from the shape of the data and this machine. */
 export function planOf(layout: Layout, options: PlanOptions): Plan {
-  const { workers } = options;
-  if (workers !== undefined && (!Number.isSafeInteger(workers) || workers < 1 || workers > MAX_WORKERS))
-    throw new ParagradError('PARAGRAD_OPTION', `--workers must be a whole number from 1 to ${MAX_WORKERS}, not ${workers}`, {
-      place: { option: '--workers' },
-    });
+  const counts = workersOf(options);
   const kind: PartitionKind = options.partition === undefined || options.partition === 'auto' ? 'rows' : options.partition;
-  const engine = engineFor(layout, options, kind);
+  const engine = engineFor(layout, { ...options, workers: counts?.most }, kind);
   const units =
     options.strategy === 'local-sgd'
       ? clientCount(layout, options)
@@ -42,7 +40,7 @@ export function planOf(layout: Layout, options: PlanOptions): Plan {
         : kind === 'columns'
           ? layout.blocks
           : layout.chunks * layout.blocks;
-  const count = workers ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
+  const count = counts?.most ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
   const { communicate = 'peer-to-peer', reducers = 1 } = options;
   // Strategies with messages of their own, and gradients that are made smaller, send what only the run can tell.
   const isPlain =
@@ -50,13 +48,14 @@ export function planOf(layout: Layout, options: PlanOptions): Plan {
   return {
     engine,
     partition: strategyPartition(layout, options, count) ?? partitionOf(layout, kind, count),
+    leastWorkers: counts !== undefined && counts.least < counts.most ? counts.least : undefined,
     exchange: isPlain ? { communicate, reducers } : undefined,
   };
 }
 
 function engineFor(
   layout: Layout,
-  { engine, workers, strategy }: Pick<TrainOptions, 'engine' | 'workers' | 'strategy'>,
+  { engine, workers, strategy }: Pick<TrainOptions, 'engine' | 'strategy'> & { readonly workers: number | undefined },
   kind: PartitionKind,
 ): EngineName {
   // Processes have to be asked for: on one machine threads do the same without copies.
@@ -69,12 +68,13 @@ function engineFor(
 }
 
 /** The plan in words and numbers: who owns which rows and columns, bytes held, bytes moved per gradient (of so many outputs). */
-export function describePlan(layout: Layout, { engine, partition, exchange }: Plan, outputs = 1): PlanSummary {
+export function describePlan(layout: Layout, { engine, partition, leastWorkers, exchange }: Plan, outputs = 1): PlanSummary {
   const traffic = exchange === undefined ? undefined : stepTraffic(layout, partition, exchange, outputs);
   return {
     engine,
     partition: partition.kind,
     workers: partition.workers,
+    ...(leastWorkers === undefined ? {} : { leastWorkers }),
     dtype: layout.dtype,
     rows: layout.rows,
     columns: layout.columns,

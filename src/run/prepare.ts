@@ -19,6 +19,7 @@ import { NewFolder } from './run-folder.ts';
 import { skipNotes } from './summary.ts';
 import type { RunEvent, TrainOptions } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
+import { mostWorkers } from './workers.ts';
 
 export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'workers' | 'force' | 'signal' | 'onEvent'> {
   /** The dataset folder. */
@@ -120,7 +121,7 @@ async function writeTable(source: Openable, options: ResolvedOptions, settings: 
   const { memoryBytes } = settings;
   const encoding = tableOptions(options, settings);
   const began = performance.now();
-  const table = await source.open({ ...encoding, memoryBytes, threads: options.workers });
+  const table = await source.open({ ...encoding, memoryBytes, threads: mostWorkers(options) });
   const opened = (performance.now() - began) / 1000;
   try {
     checkBudget(table.columns.length, memoryBytes);

@@ -6,6 +6,7 @@ import { linkOptionsOf } from './link-options.ts';
 import { checkMachineOptions, type MachineChoices, machinesOf, OF_MACHINES } from './machine-options.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { TrainOptions } from './types.ts';
+import { mostWorkers } from './workers.ts';
 
 /** Options of `--engine processes`: what they may be, and what the engine makes of them. */
 
@@ -82,7 +83,8 @@ export function checkProcessOptions(options: Given): void {
   if (!['system', 'ship'].includes(options.node ?? 'system'))
     throw wrong('--node', `--node must be one of system, ship, not '${options.node}'`);
   checkMachineOptions(options);
-  const { communicate, reducers, maxRestarts, workerTimeoutSeconds, workers } = options;
+  const { communicate, reducers, maxRestarts, workerTimeoutSeconds } = options;
+  const workers = mostWorkers(options);
   if (communicate !== undefined && !COMMUNICATE.includes(communicate))
     throw wrong('--communicate', notOneOf('--communicate', communicate, COMMUNICATE));
   if (reducers !== undefined && communicate !== 'client-server')
@@ -103,8 +105,10 @@ export function checkProcessOptions(options: Given): void {
 }
 
 /** A backup computes what a worker computes, for the one rank that adds. */
-function checkBackup({ backup, communicate, reducers = 1, workers, strategy, partition, batchSize, compress, explain }: Given): void {
+function checkBackup(options: Given): void {
+  const { backup, communicate, reducers = 1, strategy, partition, batchSize, compress, explain } = options;
   if (backup === undefined) return;
+  const workers = mostWorkers(options);
   whole('--backup', backup, 1, 1024);
   const only = (what: string): ParagradError => wrong('--backup', `--backup is for ${what}`);
   if (communicate !== 'client-server') throw only('--communicate client-server, where one worker takes whose part comes first: add that');
@@ -158,7 +162,9 @@ export function backupsOf(options: ResolvedOptions, workers: number): number {
 }
 
 /** @throws PARAGRAD_OPTION */
-function faultsOf({ kill = [], pause = [], slow = [], workers, strategy, servers = 1, backup = 0 }: Given): RankFault[] {
+function faultsOf(options: Given): RankFault[] {
+  const { kill = [], pause = [], slow = [], strategy, servers = 1, backup = 0 } = options;
+  const workers = mostWorkers(options);
   const faults: RankFault[] = [
     ...kill.map(
       (text): RankFault => ({ kind: 'kill', ...placeOf('--kill', text, /^(\d+)@(\d+)(?::([a-z-]+))?$/u, '1@5 or 1@5:all-gather') }),

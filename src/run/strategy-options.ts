@@ -11,6 +11,7 @@ import { STRATEGIES } from '../strategies/registry.ts';
 import { DEFAULT_BATCH_ROWS } from '../update/batch/defaults.ts';
 import { type ReplayedOption, readOrders } from './orders.ts';
 import type { TrainOptions } from './types.ts';
+import { mostWorkers } from './workers.ts';
 
 /** Options of strategies: who takes which, what they may be, and what does not go together. */
 
@@ -90,10 +91,11 @@ export function checkStrategyOptions(options: Given): void {
       '--late',
       '--late refuse with --staleness would wait for gradients and then refuse them: use --late damp, or leave out --staleness',
     );
-  if (options.clients !== undefined && options.workers !== undefined && options.clients < options.workers)
+  const workers = mostWorkers(options);
+  if (options.clients !== undefined && workers !== undefined && options.clients < workers)
     throw wrong(
       '--clients',
-      `--clients ${options.clients} leaves some of ${options.workers} workers without one: use at most ${options.clients} workers`,
+      `--clients ${options.clients} leaves some of ${workers} workers without one: use at most ${options.clients} workers`,
     );
 }
 

@@ -90,6 +90,7 @@ export function summaryOf(run: {
     ...(outcome.firstStep === undefined ? {} : { firstStep: outcome.firstStep }),
     ...(outcome.speculated === undefined ? {} : { speculated: outcome.speculated }),
     ...(outcome.restarts === undefined ? {} : { restarts: outcome.restarts }),
+    ...(outcome.crews === undefined ? {} : { crews: outcome.crews }),
     ...(outcome.costs === undefined ? {} : { costs: outcome.costs }),
   };
 }

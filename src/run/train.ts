@@ -122,6 +122,7 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
       await writeModel(folder, model, {
         config,
         steps: outcome.steps,
+        crews: outcome.crews,
         diagnostics: validation?.diagnostics ?? null,
         costs: outcome.costs,
         orders: outcome.orders,
@@ -205,6 +206,7 @@ function jobOf(encoded: Encoded, options: ResolvedOptions, plan: Plan): Training
   return {
     store: encoded.store,
     partition: plan.partition,
+    ...(plan.leastWorkers === undefined ? {} : { elastic: { min: plan.leastWorkers, layout: encoded.store.training.layout } }),
     model: encoded.model,
     ...(encoded.target.kind === 'labels' ? { classes: encoded.target.labels.length, labels: encoded.target.labels } : {}),
     optimizer: options.optimizer,

@@ -9,7 +9,7 @@ import type { RunCosts } from '../monitor/costs.ts';
 import type { Dtype } from '../partition/layout.ts';
 import type { PartitionKind } from '../partition/plan.ts';
 import type { PartnerRule, StrategyName, Topology } from '../strategies/choice.ts';
-import type { FirstStep, L2Value, Restart, StepRecord } from '../strategies/job.ts';
+import type { Crew, FirstStep, L2Value, Restart, StepRecord } from '../strategies/job.ts';
 import type { LateRuleName } from '../strategies/parameter-server/late.ts';
 import type { OptimizerName } from '../update/index.ts';
 import type { EndReason } from '../update/optimizer.ts';
@@ -126,8 +126,11 @@ export interface TrainOptions {
   readonly keyFile?: string;
   /** `bind` or `hosts`: how long to wait for a machine, at the beginning and when one was lost. Default 300. */
   readonly joinTimeoutSeconds?: number;
-  /** Default: one per core, and no more than there are chunks (or column blocks). */
-  readonly workers?: number;
+  /**
+   * Default: one per core, and no more than there are chunks (or column blocks). '2:6', with the engines processes and ray: workers
+   * may come and go on the way, from 2 to 6; with synchronous strategies and local SGD the result has the same bits all the same.
+   */
+  readonly workers?: number | string;
   /** Default 'auto': rows. */
   readonly partition?: 'auto' | PartitionKind;
   /** Default 0.2. */
@@ -178,10 +181,10 @@ export interface TrainOptions {
 
 /** What happens in a run, in order. */
 export type RunEvent =
+  | { readonly kind: 'download'; readonly source: string; readonly bytes: number; readonly total: number | undefined }
   | { readonly kind: 'reading'; readonly part: 'statistics' | 'encode'; readonly rows: number }
   | { readonly kind: 'schema'; readonly schema: SchemaSummary }
   | { readonly kind: 'plan'; readonly plan: PlanSummary }
-  | { readonly kind: 'download'; readonly source: string; readonly bytes: number; readonly total: number | undefined }
   | { readonly kind: 'steps'; readonly steps: readonly StepRecord[] }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'saved'; readonly path: string };
@@ -220,7 +223,10 @@ export interface SchemaSummary {
 export interface PlanSummary {
   readonly engine: EngineName;
   readonly partition: PartitionKind;
+  /** The most, where they may come and go. */
   readonly workers: number;
+  /** The least, where they may come and go. */
+  readonly leastWorkers?: number;
   readonly dtype: Dtype;
   readonly rows: number;
   readonly columns: number;
@@ -329,6 +335,8 @@ export interface RunSummary {
   readonly speculated?: readonly Speculated[];
   /** Workers that were lost and replaced. */
   readonly restarts?: readonly Restart[];
+  /** How many workers there were from when on, where they may come and go. */
+  readonly crews?: readonly Crew[];
   /** Who waited for whom, and where every rank's time went. */
   readonly costs?: RunCosts;
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { collect, defaultOut, parseCount, parseDuration, parseNumber, parseRate } from '../../src/cli/options.ts';
+import { collect, defaultOut, parseCount, parseCounts, parseDuration, parseNumber, parseRate } from '../../src/cli/options.ts';
 
 describe('numbers', () => {
   it('may have an exponent or be grouped', () => {
     expect(['0.1', '1e-6', '.5', '-3', '+2', '1_000'].map((text) => parseNumber('--x', text))).toEqual([0.1, 1e-6, 0.5, -3, 2, 1000]);
     expect(['1e6', '12', '1.5e1'].map((text) => parseCount('--x', text))).toEqual([1e6, 12, 15]);
+    expect(['3', '1e2', '2:6'].map((text) => parseCounts('--x', text))).toEqual([3, 100, '2:6']);
+    expect(() => parseCounts('--workers', '2-6')).toThrow(`--workers must be a whole number, not '2-6'`);
     expect([parseRate('--x', 'auto'), parseRate('--x', '0.01')]).toEqual(['auto', 0.01]);
   });
 

@@ -48,6 +48,23 @@ Next: paragrad predict 'runs/my run' new.csv`.slice(1),
     );
   });
 
+  it('shows how many workers there were from when on, of many changes the last', () => {
+    const crew = { generation: 0, joined: 1, left: 0, lost: 0, atMs: 0 };
+    const shown = (sizes: readonly number[]): string | undefined => {
+      const crews = sizes.map((workers, i) => ({ ...crew, workers, steps: 1000 * i }));
+      return trainResult(
+        { ...SUMMARY, plan: { ...SUMMARY.plan, engine: 'processes', workers: 6, leastWorkers: 2 }, crews },
+        PLAIN,
+        'paragrad',
+      )
+        .split('\n')
+        .find((line) => line.startsWith('  workers'));
+    };
+    expect(shown([2])).toBe('  workers  2 at first');
+    expect(shown([2, 4, 3])).toBe('  workers  2 at first, 4 from step 1,000 on, 3 from step 2,000 on');
+    expect(shown([2, 3, 4, 5, 6, 5, 4])).toMatch(/^ {2}workers {2}2 at first, …, 4 from step 2,000 on, .*, 4 from step 6,000 on$/u);
+  });
+
   it('shows the penalties that were tried', () => {
     const value = { passes: 5, reason: 'converged' as const };
     const l2Path = [

@@ -19,6 +19,12 @@ function range(begin: number, end: number): string {
   return end === begin + 1 ? count(end) : `${count(begin + 1)}–${count(end)}`;
 }
 
+/** The split is not the only one where workers may come and go. */
+function elasticRows({ leastWorkers, workers }: PlanSummary): string[] {
+  if (leastWorkers === undefined) return [];
+  return [`  workers may come and go, from ${leastWorkers} to ${workers}: split anew every time, here for ${workers}`];
+}
+
 /** Who owns which rows and columns, what it holds, and what it hands to the others in a step. */
 export function planSection(plan: PlanSummary, style: Style): string[] {
   const host = hostOf(plan);
@@ -51,7 +57,7 @@ export function planSection(plan: PlanSummary, style: Style): string[] {
   return section(
     'Plan',
     `${host}, split by ${plan.partition}${plan.communicate === undefined ? '' : `, ${plan.communicate}`}`,
-    [`  ${shape}`, `  ${cuts}`, ...table(columns, rows, style)],
+    [`  ${shape}`, `  ${cuts}`, ...elasticRows(plan), ...table(columns, rows, style)],
     style,
   );
 }

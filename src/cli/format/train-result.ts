@@ -20,6 +20,8 @@ const NAME_WIDTH = 44;
 const CLASSES_SHOWN = 6;
 const CLASS_WIDTH = 16;
 const BAR_WIDTH = 16;
+/** Changes of the number of workers that are listed. */
+const CREWS_SHOWN = 6;
 export const COEFFICIENTS_SHOWN = 10;
 
 /** What was read, and what becomes of it. */
@@ -187,6 +189,13 @@ function batchesText({ batches }: RunSummary): string {
   return `batches of ${plural(batches.rows, 'row')}, ${plural(Number(batches.epochs.toFixed(1)), 'epoch')}, `;
 }
 
+/** `1 at first, 3 from step 12 on, 2 from step 40 on`; of many changes the last. */
+function crewsText(crews: NonNullable<RunSummary['crews']>): string {
+  const said = crews.map(({ workers, steps }, i) => (i === 0 ? `${workers} at first` : `${workers} from step ${count(steps)} on`));
+  const shown = said.length <= CREWS_SHOWN ? said : [said[0] ?? '', '…', ...said.slice(1 - CREWS_SHOWN)];
+  return shown.join(', ');
+}
+
 function runSection(summary: RunSummary, style: Style): string[] {
   const { plan, seconds: time } = summary;
   const host = plan.workers === 1 && plan.engine === 'inline' ? hostOf(plan) : `${hostOf(plan)}, split by ${plan.partition}`;
@@ -203,6 +212,7 @@ function runSection(summary: RunSummary, style: Style): string[] {
     ['time', `${seconds(time.total)}${style.dim(`  ${parts}`)}`],
     ['weights', style.dim(`sha256 ${summary.weightsSha256.slice(0, 16)}…`)],
   ];
+  if (summary.crews !== undefined) rows.splice(2, 0, ['workers', crewsText(summary.crews)]);
   if (summary.out !== null) rows.push(['saved', clean(summary.out)]);
   return section('Run', '', table([{}, {}], rows, style), style);
 }

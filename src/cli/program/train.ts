@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { withConfig } from '../config.ts';
 import type { Handlers, TrainFlags } from '../flags.ts';
-import { parseCount, parseDuration, parseNumber, parseRate } from '../options.ts';
+import { parseCount, parseCounts, parseDuration, parseNumber, parseRate } from '../options.ts';
 import {
   COLUMNS,
   DTYPE,
@@ -99,7 +99,11 @@ export function addTrain(program: Command, handlers: Handlers): void {
     train,
     'Parallel (with map-reduce and local-sgd, the same bits whatever is chosen):',
     option('--engine <name>', 'auto, inline, threads, processes or ray (default auto: inline or threads, by the size of the data)'),
-    option('--workers <count>', 'number of threads or processes (default: one per core of this machine)', parseCount),
+    option(
+      '--workers <count>',
+      'number of threads or processes (default: one per core of this machine); of processes also 2:6: they may come and go in the run',
+      parseCounts,
+    ),
     option('--partition <how>', 'split by rows, columns or grid (default auto: rows)'),
   );
   group(

@@ -53,7 +53,7 @@ export async function offerPlace(
     const end = async (): Promise<void> => {
       const how = await launched.gone;
       isMissed = false;
-      if (!killed && how !== DONE) log(`worker ${invitation.rank} ${how}`);
+      if (!killed && !signal.aborted && how !== DONE) log(`worker ${invitation.rank} ${how}`);
       await tell(channel, { kind: 'ended', how }).catch(() => undefined);
     };
     ends.push(end());
