@@ -29,6 +29,8 @@ const SHARED_FILES = {
     'pass',
     'optimizer',
     'objective',
+    'coordinates',
+    'sampling',
     'vectors',
     'registry',
     'index',
