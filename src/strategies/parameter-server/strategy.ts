@@ -198,6 +198,7 @@ function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number:
   const consistency = consistencyOf(choice);
   const together = consistency.clocked ? job.partition.workers * choice.batchSize : choice.batchSize;
   const preconditioned = choice.servers > 1 && preconditioner.kind !== 'none';
+  const updater = new RuleUpdater(setup, segment, rows / together);
   const options: ServerOptions = {
     consistency,
     late: LATE_RULES[choice.late],
@@ -206,7 +207,7 @@ function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number:
     l2: rule.decays || preconditioned ? 0 : problem.l2,
     weightSum: problem.weightSum,
     trainingRows: rows,
-    updater: new RuleUpdater(setup, segment, rows / together),
+    updater,
     maxRows: setup.epochs * rows,
     workers: job.partition.workers,
   };
@@ -218,7 +219,10 @@ function serverOf(job: TrainingJob, setup: BatchSetup, segment: Segment, number:
     server.loseTo(seen);
     return server;
   }
-  const server = ParameterServer.restore(options, snapshotFor(before.snapshot, job.partition.workers, consistency.clocked));
+  const { snapshot } = before;
+  const server = ParameterServer.restore(options, snapshotFor(snapshot, job.partition.workers, consistency.clocked));
+  // A clock has the rows of all workers.
+  if (consistency.clocked && snapshot.members.length !== job.partition.workers) updater.goOnAt(snapshot.rows / rows);
   server.loseTo(seen);
   return server;
 }

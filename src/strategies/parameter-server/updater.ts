@@ -14,6 +14,8 @@ export class RuleUpdater implements Updater {
   readonly #preconditions: boolean;
   readonly #decay: Float64Array | undefined;
   #state: RuleState;
+  /** Steps by which the schedule is ahead of the rule: those of before were of other numbers of rows. */
+  #ahead = 0;
 
   /** `stepsPerEpoch`: updates in which all rows are read once. */
   constructor(setup: BatchSetup, segment: Segment, stepsPerEpoch: number) {
@@ -28,15 +30,21 @@ export class RuleUpdater implements Updater {
   update(weights: Float64Array, gradient: Float64Array, factor: number): void {
     const { rule, rate, preconditioner, factorAt } = this.#setup;
     if (this.#preconditions) preconditioner.apply(gradient);
-    rule.apply(this.#state, weights, gradient, rate * factorAt(this.#state.steps, this.#stepsPerEpoch) * factor, this.#decay);
+    rule.apply(this.#state, weights, gradient, rate * factorAt(this.#state.steps + this.#ahead, this.#stepsPerEpoch) * factor, this.#decay);
   }
 
   state(): unknown {
-    return { steps: this.#state.steps, arrays: this.#state.arrays.map((array) => array.slice()) };
+    return { steps: this.#state.steps, ahead: this.#ahead, arrays: this.#state.arrays.map((array) => array.slice()) };
   }
 
   restore(state: unknown): void {
-    const { steps, arrays } = state as RuleState;
+    const { steps, arrays, ahead = 0 } = state as RuleState & { readonly ahead?: number };
     this.#state = { steps, arrays: arrays.map((array) => array.slice()) };
+    this.#ahead = ahead;
+  }
+
+  /** The schedule goes on from so many epochs, where steps have another number of rows than before. */
+  goOnAt(epochs: number): void {
+    this.#ahead = epochs * this.#stepsPerEpoch - this.#state.steps;
   }
 }
