@@ -1,6 +1,7 @@
 import type { SendCosts } from '../communicate/messages/costs.ts';
 import { usableCores } from '../data/limits.ts';
 import { type EngineName, WITH_PROCESSES } from '../engines/engine.ts';
+import { ParagradError } from '../errors.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partitionOf } from '../partition/plan.ts';
 import { coverOf } from '../partition/tree.ts';
@@ -11,6 +12,9 @@ import { workersOf } from './workers.ts';
 
 /** Below this many bytes of x a pass takes less than the start of a thread saves. */
 const SMALL_BYTES = 16 * 1024 * 1024;
+
+/** So many workers may be there, though some of them have nothing to do: small examples show how work is split. */
+const SHOWN_IDLE = 16;
 
 export interface Plan {
   readonly engine: EngineName;
@@ -41,6 +45,7 @@ export function planOf(layout: Layout, options: PlanOptions): Plan {
           ? layout.blocks
           : layout.chunks * layout.blocks;
   const count = counts?.most ?? (engine === 'inline' ? 1 : Math.max(1, Math.min(usableCores(), units)));
+  if (count > Math.max(units, SHOWN_IDLE)) throw tooMany(count, units, layout);
   const { communicate = 'peer-to-peer', reducers = 1 } = options;
   // Strategies with messages of their own, and gradients that are made smaller, send what only the run can tell.
   const isPlain =
@@ -51,6 +56,14 @@ export function planOf(layout: Layout, options: PlanOptions): Plan {
     leastWorkers: counts !== undefined && counts.least < counts.most ? counts.least : undefined,
     exchange: isPlain ? { communicate, reducers } : undefined,
   };
+}
+
+function tooMany(workers: number, units: number, { chunks, chunkRows }: Layout): ParagradError {
+  return new ParagradError(
+    'PARAGRAD_PARTITION',
+    `--workers ${workers}: no more than ${units} would have something to do, since these data have ${chunks} chunks of ${chunkRows} rows: use --workers ${units}, or a smaller --chunk-rows`,
+    { place: { option: '--workers' } },
+  );
 }
 
 function engineFor(
