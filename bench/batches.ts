@@ -24,8 +24,9 @@ export interface BatchRow {
   readonly peerRate: number | undefined;
 }
 
-/** Synchronous batches on two threads against one. */
+/** Synchronous batches on two workers against one. */
 export interface BatchSpeedup {
+  readonly engine: 'threads' | 'processes';
   readonly rows: number;
   readonly columns: number;
   readonly speedup: number;
@@ -154,11 +155,21 @@ export async function benchBatches(peers: <T>(args: readonly string[]) => T | un
   return rows;
 }
 
-/** Whole runs on threads: 400 MB of f32 with 1,000 columns. */
+/** Processes speak through sockets: what threads do with small batches they cannot. */
+const BATCHES = { threads: [16, 64, 128, 256, 512, 1024, 4096], processes: [256, 512, 1024, 2048, 4096, 16_384] } as const;
+
+/** The smallest batch from which on two workers are faster than one, whatever its size; undefined where there is none. */
+export function crossing(rows: readonly BatchSpeedup[], engine: BatchSpeedup['engine']): number | undefined {
+  const own = rows.filter((row) => row.engine === engine);
+  const last = own.findLastIndex(({ speedup }) => speedup <= 1);
+  return own[last + 1]?.rows;
+}
+
+/** Whole runs: 400 MB of f32 with 1,000 columns. */
 export async function benchBatchSpeedups(): Promise<BatchSpeedup[]> {
   const columns = 1000;
   const data = generate(100_000, columns, 10);
-  const secondsOf = async (batchSize: number, workers: number): Promise<number> => {
+  const secondsOf = async (engine: BatchSpeedup['engine'], batchSize: number, workers: number): Promise<number> => {
     const times: number[] = [];
     const options: TrainOptions = {
       validationFraction: 0,
@@ -167,7 +178,7 @@ export async function benchBatchSpeedups(): Promise<BatchSpeedup[]> {
       precondition: 'none',
       batchSize,
       epochs: 4,
-      engine: 'threads',
+      engine,
       workers,
       onEvent: (event) => {
         if (event.kind === 'steps') times.push(...event.steps.map(({ atMs }) => atMs));
@@ -177,7 +188,8 @@ export async function benchBatchSpeedups(): Promise<BatchSpeedup[]> {
     return Math.min(...times.slice(1).map((at, i) => at - (times[i] as number))) / 1000;
   };
   const rows: BatchSpeedup[] = [];
-  for (const batch of [16, 64, 128, 256, 512, 1024, 4096])
-    rows.push({ rows: batch, columns, speedup: (await secondsOf(batch, 1)) / (await secondsOf(batch, 2)) });
+  for (const engine of ['threads', 'processes'] as const)
+    for (const batch of BATCHES[engine])
+      rows.push({ engine, rows: batch, columns, speedup: (await secondsOf(engine, batch, 1)) / (await secondsOf(engine, batch, 2)) });
   return rows;
 }

@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type BackupRow, benchBackups } from './backups.ts';
-import { type BatchRow, type BatchSpeedup, benchBatches, benchBatchSpeedups } from './batches.ts';
+import { type BatchRow, type BatchSpeedup, benchBatches, benchBatchSpeedups, crossing } from './batches.ts';
 import { type CollectiveFigure, measureCollectives } from './collectives.ts';
 import { benchFiles, type FileRow } from './files.ts';
 import { benchKernels, type KernelRow, readLimit } from './kernels.ts';
@@ -145,12 +145,14 @@ async function main(parts: readonly string[]): Promise<void> {
         row.peerRate === undefined ? '' : number(row.peerRate, 0),
       ]),
     );
-    results.batchSpeedups = await benchBatchSpeedups();
-    table(
-      'epochs of mini-batches, the reading that judges them included: 100,000 × 1,000 of f32',
-      ['rows of a batch', 'two threads against one'],
-      results.batchSpeedups.map((row) => [String(row.rows), `${number(row.speedup)} ×`]),
-    );
+    const speedups = await benchBatchSpeedups();
+    results.batchSpeedups = speedups;
+    for (const engine of ['threads', 'processes'] as const)
+      table(
+        `epochs of mini-batches on ${engine}, the reading that judges them included: 100,000 × 1,000 of f32; two are faster from ${crossing(speedups, engine) ?? 'no'} rows on`,
+        ['rows of a batch', 'two against one'],
+        speedups.filter((row) => row.engine === engine).map((row) => [String(row.rows), `${number(row.speedup)} ×`]),
+      );
   }
   if (parts.includes('training')) {
     results.training = await benchTraining(peers);
