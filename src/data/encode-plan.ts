@@ -16,7 +16,7 @@ export interface EncodeTableOptions extends EncodeOptions, ColumnChoices {
   readonly target: string;
   /** Default auto: by the target. */
   readonly model?: ModelChoice | undefined;
-  /** The class that becomes 1; default: the later in UTF-8 byte order. */
+  /** The class that becomes 1; default: the greater of two numbers, the later of two texts in UTF-8 byte order. */
   readonly positive?: string | undefined;
   /** Most levels of a category; default 256. */
   readonly maxCategories?: number | undefined;

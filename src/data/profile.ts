@@ -26,28 +26,44 @@ export async function profile(duck: Duck, from: string, columns: readonly RawCol
   const counts = text.flatMap(({ reading: { expression } }) => [`count(${expression})`, `count(DISTINCT ${expression})`]);
   const list = ['count(*)', ...counts].map((count) => `CAST(${count} AS VARCHAR)`).join(', ');
   const numbers = ((await duck.strings(`SELECT ${list} FROM ${from}`))[0] as string[]).map(Number);
-  const commas = await decimalCommas(duck, from, text);
+  const samples = await sampleOf(duck, from, text);
   const known = new Map(
     text.map((column, at) => {
       const facts = { present: numbers[at * 2 + 1] as number, distinct: numbers[at * 2 + 2] as number };
-      const example = commas[at];
-      return [column, typeof example === 'string' ? { ...facts, decimalComma: example } : facts];
+      return [column, { ...facts, ...samples[at] }];
     }),
   );
   return profileWith(numbers[0] as number, columns, known);
 }
 
-/** Rows that are looked at to find decimal commas. */
+/** Rows that are looked at to find numbers that are text. */
 const SAMPLE_ROWS = 1000;
 const DECIMAL_COMMA = /^\s*[-+]?\d[\d.' ]*,\d+\s*$/u;
 
-/** A value of each text column whose first values are all numbers with decimal commas; null for the others. */
-async function decimalCommas(duck: Duck, from: string, text: readonly RawColumn[]): Promise<(string | null)[]> {
+/** So large a part of the first values of a text column must be numbers for the rest to be named. */
+const MOSTLY = 0.9;
+
+/** Of each text column, what its first values say: numbers with decimal commas, or numbers but for a few. */
+async function sampleOf(
+  duck: Duck,
+  from: string,
+  text: readonly RawColumn[],
+): Promise<Pick<NonNullable<TableColumn['text']>, 'decimalComma' | 'noNumber'>[]> {
   if (text.length === 0) return [];
   const pattern = literal(DECIMAL_COMMA.source);
   const rows = `SELECT ${text.map(({ reading }, i) => `${reading.expression} AS t${i}`).join(', ')} FROM ${from} LIMIT ${SAMPLE_ROWS}`;
-  const list = text.map((_, i) => `CASE WHEN bool_and(regexp_matches(t${i}, ${pattern})) THEN any_value(t${i}) END`);
-  return (await duck.strings(`SELECT ${list.join(', ')} FROM (${rows})`))[0] as (string | null)[];
+  const list = text.flatMap((_, i) => {
+    const isNumber = `TRY_CAST(t${i} AS DOUBLE) IS NOT NULL`;
+    return [
+      `CASE WHEN bool_and(regexp_matches(t${i}, ${pattern})) THEN any_value(t${i}) END`,
+      `CASE WHEN count(*) FILTER (${isNumber}) >= ${MOSTLY} * count(t${i}) THEN min(t${i}) FILTER (NOT (${isNumber})) END`,
+    ];
+  });
+  const found = (await duck.strings(`SELECT ${list.join(', ')} FROM (${rows})`))[0] as (string | null)[];
+  return text.map((_, i) => {
+    const [decimalComma, noNumber] = found.slice(2 * i, 2 * i + 2) as [string | null, string | null];
+    return { ...(decimalComma !== null && { decimalComma }), ...(noNumber !== null && { noNumber }) };
+  });
 }
 
 /** What `profile` gives where the rows, and what is to be known of texts, are known. */

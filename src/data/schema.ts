@@ -47,8 +47,13 @@ function roleOf(column: Table['columns'][number], options: { target?: string | u
   return ['feature', ''];
 }
 
-function commaHint(name: string, example: string): string {
-  return `column ${quote(name)} holds numbers with decimal commas (${quote(example)}), so it is text: write them with points`;
+/** What a user will want to know of a text column whose values look like numbers. */
+function numberHint({ name, text }: Table['columns'][number]): string | undefined {
+  if (text?.decimalComma !== undefined)
+    return `column ${quote(name)} holds numbers with decimal commas (${quote(text.decimalComma)}), so it is text: write them with points`;
+  if (text?.noNumber !== undefined)
+    return `column ${quote(name)} holds numbers but for values such as ${quote(text.noNumber)}, so it is text: --number ${quote(name)} --bad-rows impute takes these as missing (skip leaves their rows out), and --category ${quote(name)} keeps it as it is`;
+  return undefined;
 }
 
 /**
@@ -85,8 +90,8 @@ export function schemaOf(table: Table, options: { target?: string | undefined } 
   const columns = table.columns.map((column): SchemaColumn => {
     const [role, note] = roleOf(column, options);
     const base = { name: column.name, kind: KINDS[column.kind], sourceType: column.sourceType, role, note };
-    const comma = role === 'dropped' || options.category?.includes(column.name) === true ? undefined : column.text?.decimalComma;
-    return comma === undefined ? base : { ...base, hint: commaHint(column.name, comma) };
+    const hint = role === 'dropped' || options.category?.includes(column.name) === true ? undefined : numberHint(column);
+    return hint === undefined ? base : { ...base, hint };
   });
   return { source: table.source, target, columns };
 }

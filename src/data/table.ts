@@ -23,6 +23,8 @@ export interface TableColumn {
     readonly distinct: number;
     /** One of its values, where the first of them all are numbers with decimal commas. */
     readonly decimalComma?: string;
+    /** One of its values that is no number, where nearly all of the first ones are. */
+    readonly noNumber?: string;
   };
 }
 

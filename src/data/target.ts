@@ -83,7 +83,7 @@ function targetError(name: string, why: string): ParagradError {
   return new ParagradError('PARAGRAD_TARGET', `target ${quote(name)} ${why}`, { place: { column: name, option: '--target' } });
 }
 
-/** Two labels as classes: positive is the later in UTF-8 byte order, or the one that was asked for. */
+/** Two labels in their order as classes: positive is the later one, or the one that was asked for. */
 function classes(name: string, column: ColumnKind, labels: readonly string[], positive: string | undefined): TargetEncoder {
   if (positive !== undefined && !labels.includes(positive)) {
     const near = nearestName(positive, labels);
@@ -116,7 +116,7 @@ function severalClasses(
     throw targetError(
       name,
       column === 'text'
-        ? `has ${labels.length} different texts, and a softmax model takes up to ${MAX_CLASSES} classes: names of rows are no classes; join rare classes${labels.every(isNumber) ? `, or use --number ${quote(name)}` : ''}`
+        ? `has ${labels.length} different texts, and a softmax model takes up to ${MAX_CLASSES} classes: names of rows are no classes; join rare classes${numbersHint(name, labels)}`
         : `has more than ${MAX_CLASSES} different numbers, and a softmax model takes up to so many classes: use --model linear`,
     );
   if (positive !== undefined)
@@ -128,20 +128,25 @@ function severalClasses(
   return { kind: 'labels', name, column, labels: known };
 }
 
-function isNumber(label: string): boolean {
-  return label.trim() !== '' && Number.isFinite(Number(label));
+/** Where texts are numbers, or nearly all of them, how they can be read so. */
+function numbersHint(name: string, labels: readonly string[]): string {
+  const others = labels.filter((label) => label.trim() === '' || !Number.isFinite(Number(label)));
+  if (others.length > labels.length / 10) return '';
+  return others.length === 0
+    ? `, or use --number ${quote(name)}`
+    : `; nearly all are numbers: --number ${quote(name)} --bad-rows skip reads them, and leaves out rows such as that with ${quote(others[0] as string)}`;
 }
 
-/** 0 and 1 stand for classes even where the data hold only one of them. */
+/** In numeric order. 0 and 1 stand for classes even where the data hold only one of them. */
 function numberClasses(labels: readonly string[]): readonly string[] | undefined {
   const binary = labels.every((label) => label === '0' || label === '1');
   if (binary) return ['0', '1'];
-  return labels.length === 2 ? labels : undefined;
+  return labels.length === 2 ? [...labels].sort((a, b) => Number(a) - Number(b)) : undefined;
 }
 
 /**
- * Decides between a numeric target, two classes and several. `auto`: text or booleans with two values, and numbers that are 0 and
- * 1, are two classes; other text is several, other numbers are a numeric target.
+ * Decides between a numeric target, two classes and several. `auto`: text or booleans with two values, and two whole numbers, are
+ * two classes; other text is several, other numbers are a numeric target.
  *
  * @throws PARAGRAD_TARGET when the target is missing everywhere, or does not suit the model; PARAGRAD_OPTION for a
  * positive class that does not occur
@@ -160,7 +165,7 @@ export function chooseTarget(
   return { ...target, log: true };
 }
 
-function chooseKind(name: string, probe: TargetProbe, options: { model: ModelChoice; positive?: string | undefined }): TargetEncoder {
+function chooseKind(name: string, probe: TargetProbe, options: Parameters<typeof chooseTarget>[2]): TargetEncoder {
   const { column, labels } = probe;
   const { model, positive } = options;
   if (labels.length === 0) throw targetError(name, 'is missing in every row');
@@ -181,8 +186,9 @@ function chooseKind(name: string, probe: TargetProbe, options: { model: ModelCho
     return classes(name, column, labels, positive);
   }
   const boolean = column === 'boolean';
-  const both = boolean || (column === 'number' && labels.length === 2 && labels.every((label) => label === '0' || label === '1'));
-  if (model === 'logistic' || (model === 'auto' && both)) {
+  // As scikit-learn's type_of_target has it: two whole numbers are classes (0 and 1, 1 and 2, −1 and 1), other numbers are not.
+  const both = boolean || (column === 'number' && labels.length === 2 && labels.every((label) => Number.isInteger(Number(label))));
+  if (model === 'logistic' || (model === 'auto' && both && (options.log !== true || boolean))) {
     const found = boolean ? ['false', 'true'] : column === 'number' ? numberClasses(labels) : undefined;
     if (found === undefined)
       throw targetError(

@@ -202,6 +202,22 @@ describe('a target or column that does not suit', () => {
     expect(error.message).toContain('column "spend": "0,0" is not a number: decimals are written with a point (0.0)');
   });
 
+  it('has a few texts among numbers: said, and how they are read as missing', async () => {
+    const rows = Array.from({ length: 300 }, (_, i) => `${i},${i === 290 ? 'NA' : i / 8},${i % 4 === 0 ? 'x' : i}`).join('\n');
+    const path = writeFile(folder, 'na.csv', `y,b,mixed\n${rows}\n`);
+    const schemaWith = async (options: object) =>
+      (await withTable(path, options, (table) => encodeTable(table, { target: 'y', ...options }))).schema.columns;
+    const hints = async (options: object) => (await schemaWith(options)).flatMap(({ hint }) => hint ?? []);
+    expect(await hints({})).toEqual([
+      expect.stringMatching(/^column "b" holds numbers but for values such as "NA", so it is text: --number "b"/),
+    ]);
+    expect(await hints({ category: ['b'] })).toEqual([]);
+    expect(await hints({ number: ['b'], badRows: 'impute' })).toEqual([]);
+    expect((await schemaWith({ number: ['b'], badRows: 'impute' }))[1]).toMatchObject({ kind: 'number', role: 'feature' });
+    const error = await failure(withTable(path, {}, (table) => encodeTable(table, { target: 'b' })));
+    expect(error.message).toContain('nearly all are numbers: --number "b" --bad-rows skip');
+  });
+
   it('needs options in range', async () => {
     const path = writeFile(folder, 'range.csv', `a,b,y\n${rows}`);
     const fail = (options: object) => failure(withTable(path, {}, (table) => encodeTable(table, { target: 'y', ...options })));

@@ -175,7 +175,12 @@ describe('encodeTable', () => {
     });
     expect(await of(['0', '1', '1'])).toMatchObject({ model: 'logistic', target: { positive: '1' } });
     expect(await of(['0', '1', '1'], { model: 'linear' })).toMatchObject({ model: 'linear', mean: expect.closeTo(2 / 3, 12) });
-    expect(await of(['1', '2'])).toMatchObject({ model: 'linear' });
+    expect(await of(['1', '2'])).toMatchObject({ model: 'logistic', target: { negative: '1', positive: '2' } });
+    expect(await of(['10', '9', '10'])).toMatchObject({ model: 'logistic', target: { negative: '9', positive: '10' } });
+    expect(await of(['1', '2'], { model: 'linear' })).toMatchObject({ model: 'linear' });
+    expect(await of(['1', '2'], { logTarget: true })).toMatchObject({ model: 'linear' });
+    expect(await of(['1.5', '2'])).toMatchObject({ model: 'linear' });
+    expect(await of(['1', '2', '3'])).toMatchObject({ model: 'linear' });
     expect(await of(['1', '2'], { model: 'logistic' })).toMatchObject({ model: 'logistic', target: { negative: '1', positive: '2' } });
     expect(await of(['0'], { model: 'logistic' })).toMatchObject({ model: 'logistic', mean: 0 });
     expect(await of(['0'])).toMatchObject({ model: 'linear' });

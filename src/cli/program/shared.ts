@@ -54,11 +54,14 @@ export const JSON_OPTION = (): Option => option('--json', 'print one JSON object
 export const DTYPE = (): Option => option('--dtype <f32|f64>', 'storage of the encoded features (default f32)');
 export const HELP = (): Option => new Option('-h, --help', 'show this help');
 export const POSITIVE = (): Option =>
-  option('--positive <label>', 'class whose probability is predicted (default: the later in byte order)');
+  option(
+    '--positive <label>',
+    'class whose probability is predicted (default: the greater number, or the text that is later in byte order)',
+  );
 export const MODEL = (): Option =>
   option(
     '--model <auto|linear|logistic|softmax>',
-    'auto: logistic for a target of two classes, softmax for text with more, else linear (default auto)',
+    'auto: logistic for a target of two classes (texts, booleans or whole numbers), softmax for text with more, else linear (default auto)',
   );
 export const FORMAT = (): Option =>
   option('--format <csv|jsonl|parquet>', 'format of what is written (default: by the file’s ending, else csv)');
