@@ -34,7 +34,7 @@ export function headText(bytes: Uint8Array, source: string, whole: boolean): { t
   }
   if ((plain[0] === 0xff && plain[1] === 0xfe) || (plain[0] === 0xfe && plain[1] === 0xff))
     fail('is UTF-16 text: convert it to UTF-8 (iconv -f utf-16 -t utf-8)');
-  if (plain.includes(0)) fail('is not text: it holds zero bytes (CSV, CSV packed by gzip, and Parquet are read)');
+  if (plain.includes(0)) fail('is not text: it holds zero bytes (CSV, lines of JSON, both also packed by gzip, and Parquet are read)');
   let text = '';
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(plain, { stream: gzip || !whole });

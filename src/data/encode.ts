@@ -9,7 +9,7 @@ import { memoryLimitBytes } from './limits.ts';
 import type { PackCounts } from './pack.ts';
 import { RowColumnReader } from './row-columns.ts';
 import { type ChunkSink, storeSink } from './scatter.ts';
-import { MAX_CATEGORIES, type Schema, schemaOf, withRoles } from './schema.ts';
+import { MAX_CATEGORIES, type Schema, schemaOf, withRoles, withSplit } from './schema.ts';
 import { checkFraction } from './split.ts';
 import type { ColumnStatistics } from './statistics.ts';
 import { type FirstPass, statisticsPass } from './statistics-pass.ts';
@@ -80,7 +80,7 @@ export async function fitTable(table: Table, options: EncodeTableOptions): Promi
   const { encoder, found } = fitFeatures(plan, first);
   return {
     encoder,
-    schema: withRoles(schema, found),
+    schema: withSplit(withRoles(schema, found), options.validationAfter, first.rows),
     target: first.target,
     model: modelForTarget(first.target),
     layouts: layoutsOf(first.rows.training, first.rows.validation, encodedWidth(encoder), options),

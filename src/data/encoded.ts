@@ -2,6 +2,7 @@ import { ParagradError } from '../errors.ts';
 import { bytesPerValue, type Dtype, type Layout, layoutOf } from '../partition/layout.ts';
 import type { BadRows } from './bad-rows.ts';
 import type { Encoder } from './encoder.ts';
+import { quote } from './names.ts';
 import type { Shuffle } from './placement.ts';
 import type { Schema } from './schema.ts';
 import type { Moments } from './statistics.ts';
@@ -108,13 +109,24 @@ export function checkMemory(layouts: { training: Layout; validation: Layout }, l
 
 /**
  * @param counting training rows whose weight is not 0
+ * @param validationAfter `--validation-after`, where that says which rows are for training
  * @throws PARAGRAD_DATA when there is none
  */
-export function checkTraining(counting: number, { training, all }: { training: number; all: number }, source: string): void {
+export function checkTraining(
+  counting: number,
+  { training, all }: { training: number; all: number },
+  source: string,
+  validationAfter?: string,
+): void {
   if (counting > 0) return;
+  const isAfter = training === 0 && validationAfter !== undefined;
+  const what = isAfter
+    ? `all with a target are above --validation-after ${quote(validationAfter)}: give it a larger value`
+    : 'use a smaller --validation-fraction, or more rows';
   const why =
     training === 0
-      ? `none of its ${all} rows is a training row: use a smaller --validation-fraction, or more rows`
+      ? `none of its ${all} rows is a training row: ${what}`
       : `the weight of each of its ${training} training rows is 0: is --weight the right column?`;
-  throw new ParagradError('PARAGRAD_DATA', `${source}: ${why}`, { place: { file: source } });
+  const place = isAfter ? { file: source, option: '--validation-after' } : { file: source };
+  throw new ParagradError('PARAGRAD_DATA', `${source}: ${why}`, { place });
 }

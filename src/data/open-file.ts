@@ -49,7 +49,11 @@ export async function readHead(path: string, label: string = path): Promise<File
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw await missing(path);
     throw fileError(label, `cannot be read: ${error.message}`, error);
   });
-  if (facts.isDirectory()) throw fileError(label, 'is a folder: a CSV or Parquet file is needed');
+  if (facts.isDirectory())
+    throw fileError(
+      label,
+      'is a folder, and no dataset: files of CSV, lines of JSON (both also packed by gzip) or Parquet are read, and dataset folders',
+    );
   if (!facts.isFile()) throw fileError(label, 'is not a regular file');
   if (facts.size === 0) throw fileError(label, 'is empty (0 bytes)');
   try {

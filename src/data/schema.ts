@@ -96,6 +96,14 @@ export function schemaOf(table: Table, options: { target?: string | undefined } 
   return { source: table.source, target, columns };
 }
 
+/** The schema with what there is to say of a split by `--validation-after` that leaves no row to validate on. */
+export function withSplit(schema: Schema, after: string | undefined, { validation }: { readonly validation: number }): Schema {
+  if (after === undefined || validation > 0) return schema;
+  const name = after.slice(0, after.lastIndexOf('='));
+  const hint = `no row is above --validation-after ${quote(after)}: there are no validation rows`;
+  return { ...schema, columns: schema.columns.map((column) => (column.name === name ? { ...column, hint } : column)) };
+}
+
 /** The schema with roles that statistics found (constant, empty), by column name. */
 export function withRoles(schema: Schema, found: ReadonlyMap<string, { role: ColumnRole; note: string }>): Schema {
   return { ...schema, columns: schema.columns.map((column) => ({ ...column, ...found.get(column.name) })) };

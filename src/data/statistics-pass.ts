@@ -72,7 +72,7 @@ export async function statisticsPass(plan: Plan): Promise<FirstPass> {
     positive: options.positive,
     log: options.logTarget,
   });
-  checkTraining(weighty, rows, table.source);
+  checkTraining(weighty, rows, table.source, options.validationAfter);
   return { statistics: tree.finish() ?? [], dictionaries, target, uses, kept: keep ? kept : undefined, rows, bad: badOf(plan) };
 }
 

@@ -31,10 +31,7 @@ interface Run {
  */
 export async function l2Path(job: TrainingJob, evaluator: Evaluator, base: Problem, decide: () => ControlWord): Promise<L2Path> {
   const validation = job.store.validation.layout.rows === 0 ? 0 : (await evaluator.evaluate({ kind: 'totals', set: 'validation' })).v;
-  if (!(validation > 0))
-    throw new ParagradError('PARAGRAD_OPTION', '--l2 auto compares penalties on validation rows, and there are none: name an --l2', {
-      place: { option: '--l2' },
-    });
+  if (!(validation > 0)) throw withoutValidation('--l2');
   const runs = l2Values(base).map((l2) => begin({ ...base, l2 }));
   const width = groupSize(base.layout.columns, base.classes ?? 1);
   for (let first = 0; first < runs.length; first += width) await advance(runs.slice(first, first + width), evaluator, decide);
@@ -43,6 +40,17 @@ export async function l2Path(job: TrainingJob, evaluator: Evaluator, base: Probl
   const values = runs.map((run, i) => l2ValueOf(run, outcomes[i] as Outcome, (losses[i] as number) / validation));
   const best = values.reduce((least, value) => (value.validationLoss < least.validationLoss ? value : least));
   return { values, best: best.l2 };
+}
+
+const NEEDS_VALIDATION: Readonly<Record<string, string>> = {
+  '--l2': '--l2 auto compares penalties on validation rows, and there are none: name an --l2',
+  '--early-stopping':
+    '--early-stopping compares updates on validation rows, and there are none: leave it out, or let there be some (--validation-fraction, --validation-data)',
+};
+
+/** An option that needs validation rows with a weight, of which there are none. */
+export function withoutValidation(option: string): ParagradError {
+  return new ParagradError('PARAGRAD_OPTION', NEEDS_VALIDATION[option] ?? `${option} needs validation rows`, { place: { option } });
 }
 
 function begin(problem: Problem): Run {

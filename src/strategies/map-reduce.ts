@@ -9,7 +9,7 @@ import { evaluatorOf } from './backup-evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
 import { explainFirstStep, PartsRecorder } from './explain.ts';
 import type { Checkpoint, StepRecord, TrainingJob, TrainingOutcome, ValidationWatch } from './job.ts';
-import { l2Path, pathNotes } from './l2-path.ts';
+import { l2Path, pathNotes, withoutValidation } from './l2-path.ts';
 import { MeteredCollective } from './metered.ts';
 import { problemOf } from './problem.ts';
 import type { RankHost, Strategy } from './strategy.ts';
@@ -38,6 +38,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     onParts: (pass, parts) => recorder.see(pass, parts),
     ...(host.pause === undefined ? {} : { pause: host.pause }),
   });
+  if (job.earlyStopping !== undefined && job.store.validation.layout.rows === 0) throw withoutValidation('--early-stopping');
   const { problem: base, notes, fingerprint } = await problemOf(job, evaluator);
   // Not searched for again by a run that goes on. From here on the run is that of this l2.
   const path = job.l2 === 'auto' ? (job.resume?.path ?? (await l2Path(job, evaluator, base, host.decide))) : undefined;
@@ -69,7 +70,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     pause: host.pause,
     resume: job.resume,
     patience: job.earlyStopping,
-    validationLoss: (vector) => validationLoss(job, evaluator, vector),
+    validationLoss: (vector) => validationLoss(job, evaluator, vector, '--early-stopping'),
     onStep: (progress) => {
       const step = { ...progress, atMs: before + host.now() - began };
       steps.push(step);
@@ -218,9 +219,15 @@ async function watched(
   return { ...before, since: before.since + 1 };
 }
 
-async function validationLoss(job: TrainingJob, evaluator: Evaluator, vector: Vector): Promise<number> {
+/**
+ * Mean loss of the validation rows; NaN without any.
+ *
+ * @throws PARAGRAD_OPTION when an option needs it, and no validation row has a weight
+ */
+async function validationLoss(job: TrainingJob, evaluator: Evaluator, vector: Vector, option?: string): Promise<number> {
   if (job.store.validation.layout.rows === 0) return Number.NaN;
   const { v } = await evaluator.evaluate({ kind: 'totals', set: 'validation' });
+  if (option !== undefined && !(v > 0)) throw withoutValidation(option);
   const [loss] = await evaluator.evaluate({ kind: 'loss', at: [vector], set: 'validation' });
   return (loss as number) / v;
 }

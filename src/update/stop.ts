@@ -67,7 +67,7 @@ export function requireFinite(problem: Problem, { objective, gradient }: Point):
   if (Number.isFinite(objective) && isFiniteVector(gradient)) return;
   throw new ParagradError(
     'PARAGRAD_DIVERGED',
-    `the ${Number.isFinite(objective) ? 'gradient is not finite' : `objective is ${objective}`}: the values of the target or of a column are too large for ${problem.layout.dtype} arithmetic. Scale them, leave out --no-standardize, or use --dtype f64`,
+    `the ${Number.isFinite(objective) ? 'gradient is not finite' : `objective is ${objective}`}: the values of the target or of a column are too large for ${problem.layout.dtype} arithmetic. Use --dtype f64, or a larger unit; --no-standardize, where it is given, leaves columns as they are`,
   );
 }
 

@@ -107,6 +107,8 @@ describe('--dry-run', () => {
     for (const line of [/^ {2}tolerance +1e-6 +default$/m, /^ {2}workers +2$/m, /^ {2}l2 +1 \/ number of training rows +from the data$/m])
       expect(out).toMatch(line);
     expect(out).toContain('Plan  2 threads, split by rows');
+    const weighted = await run('train', 'rows.csv', '--target', 'y', '--weight', 'zip', '--dry-run');
+    expect(weighted.out).toMatch(/^ {2}l2 +1 \/ sum of the weights of the training rows +from the data$/m);
   });
 
   it('for programs: the plan that the run then has', async () => {

@@ -64,6 +64,18 @@ describe('--validation-after', () => {
     expect(encodedColumns(encoded.encoder).some(({ source }) => source === 'year')).toBe(false);
   });
 
+  it('is named where it leaves no row to train on, or none to validate on', async () => {
+    const full = writeFile(folder, 'full.csv', text(rows.filter(({ year }) => year !== '')));
+    const error = await failure(encode({ validationAfter: 'year=1900' }, full));
+    expect(error).toMatchObject({ code: 'PARAGRAD_DATA', place: { option: '--validation-after' } });
+    expect(error.message).toContain('above --validation-after "year=1900": give it a larger value');
+    const { summary } = await train(full, { target: 'y', validationAfter: 'year=2100', maxPasses: 5 });
+    expect([summary.validation, summary.notes]).toEqual([
+      null,
+      ['no row is above --validation-after "year=2100": there are no validation rows'],
+    ]);
+  });
+
   it.each([
     ['year', 'COLUMN=VALUE'],
     ['year=soon', 'no number'],

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type TrainOptions, train } from '../../src/index.ts';
 import { resolveOptions } from '../../src/run/options.ts';
@@ -52,11 +55,11 @@ test.each<[TrainOptions, string, string]>([
 test('several classes, of which only the data tell, are trained on batches, too', async () => {
   const y = Array.from({ length: 400 }, (_, i) => ['a', 'b', 'c'][i % 3]);
   const rows = y.map((label, i) => `${x[3 * i]},${label}`).join('\n');
-  const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
-  const folder = mkdtempSync('/tmp/paragrad-batch-');
+  const folder = mkdtempSync(join(tmpdir(), 'paragrad-batch-'));
   try {
-    writeFileSync(`${folder}/classes.csv`, `x,label\n${rows}\n`);
-    const { summary } = await train(`${folder}/classes.csv`, { target: 'label', batchSize: 16 });
+    const file = join(folder, 'classes.csv');
+    writeFileSync(file, `x,label\n${rows}\n`);
+    const { summary } = await train(file, { target: 'label', batchSize: 16 });
     expect([summary.model, summary.optimizer, summary.converged, summary.batches?.rows]).toEqual(['softmax', 'sgd', true, 16]);
     expect(summary.loss).toBeLessThan(summary.nullLoss);
   } finally {

@@ -29,7 +29,12 @@ const shown = (value: unknown): string =>
       : clean(String(value));
 
 function optionRows({ options, given }: DryRun, style: Style): string[][] {
-  const all: Record<string, unknown> = { ...FROM_DATA, ...options };
+  const weighted = options.weight !== undefined || options.classWeight === 'balanced';
+  const all: Record<string, unknown> = {
+    ...FROM_DATA,
+    ...(weighted ? { l2: '1 / sum of the weights of the training rows' } : {}),
+    ...options,
+  };
   return Object.entries(all)
     .filter(([name, value]) => value !== undefined && name !== 'kernels')
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -41,7 +41,7 @@ export function addTrain(program: Command, handlers: Handlers): void {
     MODEL(),
     option(
       '--l2 <number>',
-      'penalty on large weights; auto: of 20 values the best on the validation rows (default 1 / number of training rows)',
+      'penalty on large weights; auto: of 20 values the best on the validation rows (default 1 / number of training rows; with weights, 1 / their sum)',
       parseRate,
     ),
     option('--class-weight <none|balanced>', 'balanced: all classes weigh the same in training (default none)'),
