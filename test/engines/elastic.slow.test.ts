@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Address, addressText, parseAddress } from '../../src/communicate/streams/address.ts';
 import { type Key, keyText, newKey } from '../../src/communicate/streams/key.ts';
+import type { RankFault } from '../../src/engines/engine.ts';
 import { inline } from '../../src/engines/inline.ts';
 import { joinRun } from '../../src/engines/machines/join.ts';
 import { Machines } from '../../src/engines/machines/launcher.ts';
@@ -95,9 +96,9 @@ interface Told extends TrainingOutcome {
 }
 
 /** A run on machines that come and go as a story says: each of its lines waits for a note. The run is ended a little after the last. */
-async function told(job: TrainingJob, story: Story): Promise<Told> {
+async function told(job: TrainingJob, story: Story, faults: readonly RankFault[] = []): Promise<Told> {
   const key = newKey();
-  const session = new ProcessSession(ranksOf(job), new Machines({ bind: LOOPBACK, hosts: [], key }), { graceMs: 0 });
+  const session = new ProcessSession(ranksOf(job), new Machines({ bind: LOOPBACK, hosts: [], key }), { graceMs: 0, faults });
   const machines: Machine[] = [];
   const notes: string[] = [];
   const controller = new AbortController();
@@ -174,6 +175,19 @@ describe('machines that come and go: the bits of one worker', () => {
     expect(Math.max(...crews.map(({ workers }) => workers))).toBe(most);
     expect(crews.reduce((sum, { left }) => sum + left, 0)).toBe(1);
     expect(outcome.restarts).toHaveLength(most - 1);
+    expect(bits(outcome)).toBe(bits(await alone(job, outcome)));
+  });
+
+  test('map-reduce, and one is killed while it loads beside the run', async () => {
+    const story: Story = [
+      { when: /^waiting/u, do: (_, join) => join() },
+      { when: /^the run begins with one worker/u, do: (_, join) => join() },
+      { when: /^worker 1 on .* was ended by SIGKILL, before it took part$/u, do: () => undefined },
+      { when: /^2 workers from step \d+ on: 1 joined$/u, do: () => undefined },
+    ];
+    const job = jobFor('rows', 1, 2, DESCENT);
+    const outcome = await told(job, story, [{ kind: 'kill', rank: 1, step: 0, phase: 'loading' }]);
+    expect(outcome.restarts).toMatchObject([{ rank: 1, phase: 'loading' }]);
     expect(bits(outcome)).toBe(bits(await alone(job, outcome)));
   });
 
