@@ -1,9 +1,10 @@
+import { solve } from '../cholesky.ts';
 import { coordinatesOf, vectorOn } from '../coordinates.ts';
 import { largestCurvature } from '../curvature-estimate.ts';
 import { applyInverse, classGrams, diagonalMetric, type Metric, metricFrom } from '../metric.ts';
 import type { Problem } from '../optimizer.ts';
 import type { GramSums } from '../pass.ts';
-import { centred } from '../vectors.ts';
+import { centred, dotWeights } from '../vectors.ts';
 
 /**
  * What a mini-batch gradient is multiplied with before it changes weights (docs/numerics.md §6), and the rate that goes with it. Both
@@ -151,10 +152,23 @@ function raisedOne(problem: Problem, gram: GramSums, columns: Uint32Array | unde
 
 function applyMetric(problem: Problem, metric: Metric, gradient: Float64Array): void {
   const { classes = 1 } = problem;
+  if (classes === 1 && metric.columns === undefined) {
+    applyInPlace(problem, metric, gradient);
+    return;
+  }
   const solved = applyInverse(problem, metric, vectorOn(gradient, classes));
   gradient.set(solved.weights);
   gradient[solved.weights.length] = solved.intercept;
   if (solved.others !== undefined) gradient.set(solved.others, solved.weights.length + 1);
+}
+
+/** The same operations as `applyInverse`, for an M in full and one output: a step of a small batch must not allocate. */
+function applyInPlace({ layout, intercept }: Problem, { means, factor, curvature }: Metric, gradient: Float64Array): void {
+  const weights = gradient.subarray(0, -1);
+  const b = gradient[weights.length];
+  for (let j = 0; j < weights.length; j += 1) weights[j] = -b * means.weights[j] + weights[j];
+  solve(factor, weights);
+  gradient[weights.length] = intercept ? b / curvature - dotWeights(layout, means.weights, weights) : 0;
 }
 
 /** The centred diagonal, raised likewise, with the intercept eliminated as in M; the result is centred over classes, as M's is. */

@@ -46,6 +46,19 @@ function spectrum(apply: (g: Float64Array) => void, hessian: readonly (readonly 
 }
 
 describe.each(['squared', 'logistic'] as const)('%s', (loss) => {
+  test('sample: in place for all columns, and for a list of all of them, with the same bits', () => {
+    const { problem, gram } = caseOf(3, loss);
+    const { columns } = problem.layout;
+    const g = Float64Array.from({ length: columns + 1 }, (_, j) => ((j * 7) % 11) - 4.5);
+    const [all, listed] = [undefined, Uint32Array.from({ length: columns }, (_, j) => j)].map((chosen) => {
+      const u = g.slice();
+      preconditionerOf('sample', problem, gram, chosen, 8).apply(u);
+      return Buffer.from(u.buffer).toString('hex');
+    });
+    expect(all).toBe(listed);
+    expect(all).not.toBe(Buffer.from(g.buffer).toString('hex'));
+  });
+
   test.each(['none', 'diagonal', 'sample'] as const)(
     '%s: its rate is 0.5 / (λmax + trace / batch) of the preconditioned Hessian',
     (kind) => {
