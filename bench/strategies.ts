@@ -24,7 +24,7 @@ import type { RunEvent, RunSummary, TrainOptions } from '../src/run/types.ts';
 const ROWS = Number(process.argv[2] ?? 200_000);
 const COLUMNS = Number(process.argv[3] ?? 100);
 const WORKERS = Math.min(2, availableParallelism());
-const RUNS = Number(process.argv[4] ?? 5);
+const RUNS = Number(process.argv[4] ?? 3);
 const SLOW = '1=4x';
 
 /** Rates fall to 0 over the epochs: a quarter of one is what 1 % takes here; late gradients take a little more. */
@@ -152,9 +152,9 @@ const line = (name: string, cells: readonly string[]): string =>
   [name.padEnd(WIDTH), ...cells.map((cell, i) => cell.padStart((HEAD[i] as string).length))].join('  ');
 const show = (value: number, digits = 3): string => value.toFixed(digits);
 
-async function measured(data: Arrays, options: TrainOptions, runs: number, optimum: number): Promise<Reached> {
+async function measured(data: Arrays, options: TrainOptions, optimum: number): Promise<Reached> {
   const all: Reached[] = [];
-  for (let i = 0; i < runs; i += 1) all.push(reached(await once(data, options), optimum));
+  for (let i = 0; i < RUNS; i += 1) all.push(reached(await once(data, options), optimum));
   const of = (key: keyof Reached): number => middle(all.map((each) => each[key]));
   return {
     seconds: of('seconds'),
@@ -171,8 +171,8 @@ for (const classes of [false, true]) {
   const { summary: best } = await once(data, { model, tolerance: 1e-9 });
   console.log(`\n${model}, ${ROWS} × ${COLUMNS}, ${WORKERS} workers on threads: seconds to 1 % of the optimum\n${line('', HEAD)}`);
   for (const [name, options] of CASES) {
-    const fast = await measured(data, { model, ...options }, RUNS, best.loss);
-    const slow = await measured(data, { model, ...options, slow: [SLOW] }, Math.ceil(RUNS / 2), best.loss);
+    const fast = await measured(data, { model, ...options }, best.loss);
+    const slow = await measured(data, { model, ...options, slow: [SLOW] }, best.loss);
     const cells = [show(fast.seconds), show(fast.setup), show(fast.passes), show(fast.utilisation, 2), show(fast.fromArrays)];
     console.log(line(name, [...cells, show(slow.seconds), show(slow.utilisation, 2)]));
   }
