@@ -15,7 +15,8 @@ export interface LocalCluster {
    */
   install(options: ClusterOptions): Promise<Installation>;
   /**
-   * Starts it, and waits until it can be used. Nothing is left where that fails.
+   * Starts it, and waits until it can be used. Nothing is left where that fails. One that runs gets further nodes, where more are asked
+   * for than it has.
    *
    * @throws PARAGRAD_CLUSTER_MISSING, PARAGRAD_CLUSTER_RUNNING, PARAGRAD_CLUSTER_PORT, PARAGRAD_CLUSTER_START
    */

@@ -69,11 +69,21 @@ export async function endProcesses(id: string, folder: string, first: readonly n
   return left();
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Ends some nodes of a cluster, each with the processes of its group. @param leaders their first processes */
+export async function endSessions(leaders: readonly number[]): Promise<void> {
+  const isThere = (pid: number): boolean => signal(pid, 0);
+  for (const pid of leaders) signal(pid, 'SIGTERM');
+  await until(() => !leaders.some(isThere), PATIENCE_MS);
+  for (const pid of leaders) signal(-pid, 'SIGKILL');
+}
+
+/** @returns whether there was such a process */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, name);
+    return process.kill(pid, name);
   } catch {
     // It has ended in between.
+    return false;
   }
 }
 

@@ -23,6 +23,8 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 TAIL_BYTES = 2000
+# Before people are told that a run waits for room.
+ROOM_NOTE_SECONDS = 5
 HERE = os.getcwd()
 
 
@@ -145,12 +147,16 @@ def tell(kind, **values):
     print(f"@paragrad-{kind} {json.dumps(values)}", flush=True)
 
 
+def room_of(plan, workers):
+    return f"{workers} workers of {plan['cpus']} CPUs and {plan['memoryBytes'] / 2**20:.0f} MiB"
+
+
 def make_room(plan):
     """A bundle per worker, spread over the nodes, once the cluster has room for all."""
     bundle = {"CPU": plan["cpus"], "memory": plan["memoryBytes"]}
     group = placement_group([bundle] * plan["workers"], strategy="SPREAD")
-    if not group.wait(5):
-        what = f"{plan['workers']} workers of {plan['cpus']} CPUs and {plan['memoryBytes'] / 2**20:.0f} MiB"
+    if not group.wait(ROOM_NOTE_SECONDS):
+        what = room_of(plan, plan["workers"])
         tell("note", text=f"waiting for room on the cluster: {what}; it has {free_room()}")
         end = time.monotonic() + plan["roomSeconds"]
         while not group.wait(1):
@@ -173,32 +179,65 @@ def free_room():
 
 
 class Crew:
-    """The actors, and what the coordinator wants of them."""
+    """The actors, and what the coordinator wants of them. Without a group there is an actor from when on it is asked for."""
 
     def __init__(self, plan, group):
-        def place(rank):
-            return PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
-
-        resources = {"num_cpus": plan["cpus"], "memory": plan["memoryBytes"]}
-        self.actors = [Worker.options(scheduling_strategy=place(rank), **resources).remote(plan) for rank in range(plan["workers"])]
+        self.plan = plan
+        self.group = group
+        self.actors = [None] * plan["workers"]
+        self.placed = set()
         self.coordinator = None
         self.lock = threading.Lock()
 
+    def actor(self, rank):
+        """The one of a rank. It may be without a node for as long as the cluster has no room."""
+        with self.lock:
+            if self.actors[rank] is None:
+                place = "SPREAD" if self.group is None else PlacementGroupSchedulingStrategy(self.group, placement_group_bundle_index=rank)
+                resources = {"num_cpus": self.plan["cpus"], "memory": self.plan["memoryBytes"]}
+                self.actors[rank] = Worker.options(scheduling_strategy=place, **resources).remote(self.plan)
+            return self.actors[rank]
+
+    def drop(self, rank):
+        """Gives the room of a rank back, or does not wait for it any more."""
+        with self.lock:
+            actor, self.actors[rank] = self.actors[rank], None
+        if actor is not None:
+            ray.kill(actor)
+
     def check(self):
-        for failure in ray.get([actor.check.remote() for actor in self.actors]):
+        for failure in ray.get([self.actor(rank).check.remote() for rank in range(self.plan["workers"])]):
             if failure is not None:
                 raise Failure(*failure)
 
-    def start(self, rank, attempt, invitation, key):
-        threading.Thread(target=self.host, args=(rank, attempt, invitation, key), daemon=True).start()
+    def start(self, rank, attempt, invitation, key, spare):
+        threading.Thread(target=self.host, args=(rank, attempt, invitation, key, spare), daemon=True).start()
 
-    def host(self, rank, attempt, invitation, key):
+    def host(self, rank, attempt, invitation, key, spare):
+        end = {"what": "gone", "rank": rank, "attempt": attempt}
         try:
-            ray.get(self.actors[rank].check.remote())
-            how = ray.get(self.actors[rank].run.remote(attempt, invitation, key))
+            actor = self.actor(rank)
+            failure = ray.get(actor.check.remote())
+            if failure is not None:
+                self.drop(rank)
+                return self.answer(**end, code=failure[0], how=failure[1])
+            self.placed.add(rank)
+            if spare:
+                self.answer(what="placed", rank=rank, attempt=attempt)
+            how = ray.get(actor.run.remote(attempt, invitation, key))
         except Exception as error:  # whatever it was, that worker is gone
             how = f"was lost with its actor or node ({type(error).__name__})"
-        self.answer(rank=rank, attempt=attempt, how=how)
+        self.answer(**end, how=how)
+
+    def tell_of_waiting(self):
+        least = self.plan["least"]
+        if len(self.placed) < least:
+            tell("note", text=f"waiting for room on the cluster: {room_of(self.plan, least)}; it has {free_room()}")
+
+    def kill(self, rank, attempt):
+        actor = self.actors[rank]
+        if actor is not None:
+            actor.kill.remote(attempt)
 
     def answer(self, **values):
         with self.lock:
@@ -214,35 +253,49 @@ class Crew:
         gather_data(PLAN)
         command = [find_node(PLAN), "coordinator.mjs"]
         stop_here()
+        if self.group is None:
+            waiting = threading.Timer(ROOM_NOTE_SECONDS, self.tell_of_waiting)
+            waiting.daemon = True
+            waiting.start()
         self.coordinator = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for line in self.coordinator.stdout:
             if line.startswith(b"@start "):
                 self.start(**json.loads(line[7:]))
             elif line.startswith(b"@kill "):
-                asked = json.loads(line[6:])
-                self.actors[asked["rank"]].kill.remote(asked["attempt"])
+                self.kill(**json.loads(line[6:]))
+            elif line.startswith(b"@cancel "):
+                self.drop(**json.loads(line[8:]))
             else:
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
         return self.coordinator.wait()
 
     def end(self):
-        for actor in self.actors:
-            ray.kill(actor)
+        for rank in range(self.plan["workers"]):
+            self.drop(rank)
 
 
 def main():
     ray.init(log_to_driver=False, logging_level="ERROR")
     # The coordinator gets the same signal, and ends the run at its next step: this process only has to wait for it.
     signal.signal(signal.SIGTERM, lambda *_: STOPPED.set())
+    if PLAN["least"] < PLAN["workers"]:
+        return run(Crew(PLAN, None))
     group = make_room(PLAN)
-    crew = Crew(PLAN, group)
     try:
-        crew.check()
+        crew = Crew(PLAN, group)
+        return run(crew, crew.check)
+    finally:
+        remove_placement_group(group)
+
+
+def run(crew, before=lambda: None):
+    """All of a job: its result is the coordinator's exit code."""
+    try:
+        before()
         return crew.obey()
     finally:
         crew.end()
-        remove_placement_group(group)
 
 
 with open(os.path.join(HERE, "plan.json"), encoding="utf-8") as plan_file:

@@ -2,22 +2,20 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ParagradError } from '../../errors.ts';
 import { ClusterHome } from '../cluster/home.ts';
 import type { ClusterOptions, ClusterStatus, Installation, LocalCluster, RunningCluster, StartOptions } from '../cluster/local-cluster.ts';
 import { checkPort, freePorts, isFree, isListening } from '../cluster/ports.ts';
-import { endProcesses, MARK, processesOf } from '../cluster/processes.ts';
+import { endProcesses, endSessions, MARK, processesOf } from '../cluster/processes.ts';
 import { shortTempFolder } from '../cluster/temp-folder.ts';
 import type { RayAddress } from './address.ts';
 import { installRay, isInstalled, RAY_VERSION, rayFolder } from './install.ts';
-import { aliveNodes, logTail } from './nodes.ts';
+import { aliveNodes } from './nodes.ts';
+import { patiently, Waiting } from './waiting.ts';
 
 const STATE = 'cluster.json';
 const TOKEN = 'token';
 const DEFAULT_PORT = 8265;
-const READY_TIMEOUT_MS = 120_000;
-const POLL_MS = 100;
 /** Small: paragrad keeps its data in its own workers. */
 const OBJECT_STORE_BYTES = 100_000_000;
 /** Logical: says how many workers a node takes, not what the machine has. */
@@ -33,6 +31,8 @@ interface State {
   readonly nodes: number;
   /** One per node, head first: `ray start --block`. */
   readonly pids: readonly number[];
+  /** Where further nodes find the head. */
+  readonly gcs: number;
   readonly folder: string;
   readonly startedAt: string;
 }
@@ -66,14 +66,16 @@ export class LocalRay implements LocalCluster {
       if (!isInstalled(this.#home))
         throw new ParagradError('PARAGRAD_CLUSTER_MISSING', `Ray is not installed here: 'paragrad cluster install ray' does it, once`);
       const before = this.#state();
-      if (before !== undefined && processesOf(before.id, before.folder).length > 0)
+      if (before !== undefined && processesOf(before.id, before.folder).length > 0) {
+        if (nodes > before.nodes && port === undefined) return await patiently(() => this.#grow(before, nodes, options));
         throw new ParagradError(
           'PARAGRAD_CLUSTER_RUNNING',
-          `Ray is already running at ${before.address}: 'paragrad cluster stop ray' ends it`,
+          `Ray is already running at ${before.address} with ${before.nodes} nodes: 'paragrad cluster stop ray' ends it, a larger --nodes adds some`,
         );
+      }
       if (before !== undefined) this.#forget(before);
       if (port !== undefined) await checkPort(port);
-      return await this.#launch(nodes, port, options);
+      return await patiently(() => this.#launch(nodes, port, options));
     });
   }
 
@@ -135,7 +137,7 @@ export class LocalRay implements LocalCluster {
   }
 
   async #launch(nodes: number, wanted: number | undefined, options: StartOptions): Promise<RunningCluster> {
-    const { onProgress = () => undefined, signal } = options;
+    const { onProgress = () => undefined } = options;
     const folder = shortTempFolder('paragrad-ray-', TEMP_BYTES);
     const id = randomBytes(12).toString('hex');
     const [gcs = 0, client = 0, metrics = 0, free = 0, ...agents] = await freePorts(4 + nodes);
@@ -144,39 +146,86 @@ export class LocalRay implements LocalCluster {
     const env = this.#environment(id, metrics);
     const pids: number[] = [];
     const node = (index: number, ...args: string[]): void => {
-      const own = path.join(folder, String(index));
-      mkdirSync(own, { mode: 0o700 });
-      const common = [
-        ...['start', '--block', '--disable-usage-stats', '--log-style=record', '--node-ip-address=127.0.0.1', `--num-cpus=${NODE_CPUS}`],
-        ...[`--object-store-memory=${OBJECT_STORE_BYTES}`, `--dashboard-agent-listen-port=${agents[index]}`, `--temp-dir=${own}`],
-      ];
-      pids.push(this.#spawn([...common, ...args], path.join(folder, `${index}.log`), env));
+      pids.push(this.#node(folder, index, agents[index], env, args));
     };
-    const state: State = { id, address: `http://127.0.0.1:${port}`, nodes, pids, folder, startedAt: new Date().toISOString() };
-    const save = (): void => this.#home.writeSecret(STATE, `${JSON.stringify(state)}\n`);
+    const state: State = { id, address: `http://127.0.0.1:${port}`, nodes, pids, gcs, folder, startedAt: new Date().toISOString() };
+    const save = (): void => this.#save(state);
     save();
     try {
       onProgress({ text: 'starting the head', done: 0.05 });
       node(0, '--head', `--port=${gcs}`, `--ray-client-server-port=${client}`, '--dashboard-host=127.0.0.1', `--dashboard-port=${port}`);
       save();
-      const waiting = new Waiting(() => pids.every((pid) => processesOf(id, folder).includes(pid)), folder, signal);
+      const waiting = this.#waiting(state, pids, options);
       await waiting.until(() => isListening(gcs));
       for (let index = 1; index < nodes; index += 1) node(index, `--address=127.0.0.1:${gcs}`);
       save();
       onProgress({ text: nodes === 1 ? 'waiting for the head' : `waiting for ${nodes} nodes`, done: 0.3 });
-      let known = 0;
-      await waiting.until(async () => {
-        const alive = await aliveNodes(this.#addressOf(state)).catch(() => 0);
-        if (alive !== known) onProgress({ text: `${alive} of ${nodes} nodes`, done: 0.3 + (0.7 * alive) / nodes });
-        known = alive;
-        return alive >= nodes;
-      });
-      return this.#running(state, processesOf(id, folder).length);
+      return await this.#ready(state, waiting, onProgress);
     } catch (error) {
       await endProcesses(id, folder, pids);
       this.#forget(state);
       throw error;
     }
+  }
+
+  /** Starts further nodes of a cluster that runs. Those that do not come up are ended, and the others go on. */
+  async #grow(before: State, nodes: number, options: StartOptions): Promise<RunningCluster> {
+    const { onProgress = () => undefined } = options;
+    const { id, folder, gcs, pids } = before;
+    // Some may have been lost: a node's number is never given twice.
+    const first = pids.length;
+    const [metrics = 0, ...agents] = await freePorts(1 + nodes - before.nodes);
+    const env = this.#environment(id, metrics);
+    const added: number[] = [];
+    onProgress({ text: `starting ${agents.length} more`, done: 0.1 });
+    try {
+      for (const [i, port] of agents.entries()) added.push(this.#node(folder, first + i, port, env, [`--address=127.0.0.1:${gcs}`]));
+      const state: State = { ...before, nodes, pids: [...pids, ...added] };
+      const wanted = (await aliveNodes(this.#addressOf(before))) + added.length;
+      const running = await this.#ready(state, this.#waiting(state, added, options), onProgress, wanted);
+      this.#save(state);
+      return running;
+    } catch (error) {
+      await endSessions(added);
+      for (let i = 0; i < agents.length; i += 1) rmSync(path.join(folder, String(first + i)), { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async #ready(
+    state: State,
+    waiting: Waiting,
+    onProgress: NonNullable<StartOptions['onProgress']>,
+    nodes = state.nodes,
+  ): Promise<RunningCluster> {
+    let known = 0;
+    await waiting.until(async () => {
+      const alive = await aliveNodes(this.#addressOf(state)).catch(() => 0);
+      if (alive !== known) onProgress({ text: `${alive} of ${nodes} nodes`, done: 0.3 + (0.7 * alive) / nodes });
+      known = alive;
+      return alive >= nodes;
+    });
+    return this.#running(state, processesOf(state.id, state.folder).length);
+  }
+
+  #save(state: State): void {
+    this.#home.writeSecret(STATE, `${JSON.stringify(state)}\n`);
+  }
+
+  /** @param pids that must not end meanwhile */
+  #waiting({ id, folder }: State, pids: readonly number[], { signal }: StartOptions): Waiting {
+    return new Waiting(() => pids.every((pid) => processesOf(id, folder).includes(pid)), folder, signal);
+  }
+
+  /** Starts a node in a folder of its own. @returns its process */
+  #node(folder: string, index: number, agentPort: number | undefined, env: NodeJS.ProcessEnv, args: readonly string[]): number {
+    const own = path.join(folder, String(index));
+    mkdirSync(own, { mode: 0o700 });
+    const common = [
+      ...['start', '--block', '--disable-usage-stats', '--log-style=record', '--node-ip-address=127.0.0.1', `--num-cpus=${NODE_CPUS}`],
+      ...[`--object-store-memory=${OBJECT_STORE_BYTES}`, `--dashboard-agent-listen-port=${agentPort}`, `--temp-dir=${own}`],
+    ];
+    return this.#spawn([...common, ...args], path.join(folder, `${index}.log`), env);
   }
 
   #environment(id: string, metricsPort: number): NodeJS.ProcessEnv {
@@ -205,34 +254,6 @@ export class LocalRay implements LocalCluster {
     } finally {
       closeSync(file);
     }
-  }
-}
-
-/** Waits for parts of a cluster, as long as its processes live. */
-class Waiting {
-  readonly #isAlive: () => boolean;
-  readonly #folder: string;
-  readonly #signal: AbortSignal | undefined;
-  readonly #endMs = performance.now() + READY_TIMEOUT_MS;
-
-  constructor(isAlive: () => boolean, folder: string, signal: AbortSignal | undefined) {
-    this.#isAlive = isAlive;
-    this.#folder = folder;
-    this.#signal = signal;
-  }
-
-  /** @throws PARAGRAD_CLUSTER_START */
-  async until(isReady: () => Promise<boolean>): Promise<void> {
-    while (!(await isReady())) {
-      if (!this.#isAlive()) throw this.#failed('one of its processes ended');
-      if (performance.now() > this.#endMs) throw this.#failed(`it was not ready within ${READY_TIMEOUT_MS / 1000} s`);
-      await sleep(POLL_MS, undefined, { signal: this.#signal });
-    }
-  }
-
-  #failed(why: string): ParagradError {
-    const said = logTail(this.#folder);
-    return new ParagradError('PARAGRAD_CLUSTER_START', `Ray did not start: ${why}${said === '' ? '' : `:\n${said}`}`);
   }
 }
 

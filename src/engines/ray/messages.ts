@@ -25,6 +25,8 @@ export type RayReport =
 /** What the Python launcher is told: `plan.json` in the package. */
 export interface LauncherPlan {
   readonly workers: number;
+  /** How many of them the run needs: fewer than all, where workers come and go. */
+  readonly least: number;
   /** `ship`: the package has a Node.js with it. */
   readonly node: 'system' | 'ship';
   readonly nodeVersion: readonly [major: number, minor: number];

@@ -92,12 +92,14 @@ export class RaySession implements Session {
         { place: { file: folder } },
       );
     const order: RayOrder = { workers: this.workers, job: rest, source: sent ? { ...source, folder: FILES.data } : source, options };
+    const least = job.elastic === undefined ? this.workers : job.elastic.min + this.workers - job.partition.workers;
     const plan: LauncherPlan = {
       workers: this.workers,
+      least,
       node,
       nodeVersion: NODE_VERSION,
       cpus: 1,
-      memoryBytes: WORKER_BYTES + Math.ceil((2 * bytes) / this.workers),
+      memoryBytes: WORKER_BYTES + Math.ceil((2 * bytes) / (job.elastic?.min ?? this.workers)),
       dataPackages: 0,
       roomSeconds: ROOM_SECONDS,
     };
@@ -119,7 +121,12 @@ export class RaySession implements Session {
       workingDir,
       modules,
       env: { PYTHONUNBUFFERED: '1', RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS) },
-      metadata: { tool: 'paragrad', workers: String(this.workers), partition: job.partition.kind, model: job.model },
+      metadata: {
+        tool: 'paragrad',
+        workers: least === this.workers ? String(least) : `${least}:${this.workers}`,
+        partition: job.partition.kind,
+        model: job.model,
+      },
     });
   }
 

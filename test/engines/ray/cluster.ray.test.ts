@@ -95,11 +95,16 @@ describeWith('ray', 'a local Ray of three nodes', (stamp) => {
     await expect.poll(children, { timeout: 20_000 }).toBe(0);
   });
 
+  it('grows while it runs', async () => {
+    expect(await cluster.ray.start({ nodes: NODES + 1 })).toMatchObject({ nodes: NODES + 1, address: address.url });
+    expect(await cluster.ray.status()).toMatchObject({ running: { nodes: NODES + 1 }, trouble: undefined });
+  });
+
   it('knows that a node was lost', async () => {
     const raylet = processesOf(state.id, state.folder).find((pid) => isRaylet(pid, join(state.folder, '2')));
     process.kill(raylet as number, 'SIGKILL');
     const trouble = async (): Promise<string | undefined> => (await cluster.ray.status()).trouble;
-    await expect.poll(trouble, { timeout: 60_000, interval: 300 }).toBe('2 of 3 nodes are alive');
+    await expect.poll(trouble, { timeout: 60_000, interval: 300 }).toBe('3 of 4 nodes are alive');
   });
 
   it('leaves no process, no file and no socket', async () => {

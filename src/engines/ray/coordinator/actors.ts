@@ -1,26 +1,35 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Key, keyText, newKey } from '../../../communicate/streams/key.ts';
-import type { Launched, Launcher, Premises } from '../../processes/launcher.ts';
+import { type ErrorCode, ParagradError } from '../../../errors.ts';
+import type { Launched, Launcher, Patience, Premises } from '../../processes/launcher.ts';
 import type { Invitation } from '../../worker/orders.ts';
 
-/** What the launcher says, a line each: a worker has ended. When it says nothing more, nobody is there for whom to work. */
-interface Gone {
-  readonly rank: number;
-  readonly attempt: number;
-  readonly how: string;
+/**
+ * What the launcher says, a line each: an actor has a node for a worker that may wait for one; a worker has ended, or none can run
+ * there (`code`). When it says nothing more, nobody is there for whom to work.
+ */
+type Said = { readonly rank: number; readonly attempt: number } & (
+  | { readonly what: 'placed' }
+  | { readonly what: 'gone'; readonly how: string; readonly code?: ErrorCode }
+);
+
+/** A worker that was asked for. */
+interface Asked {
+  placed(): void;
+  gone(how: string, code: ErrorCode | undefined): void;
 }
 
 const nameOf = (rank: number | undefined, attempt: number): string => `${rank} ${attempt}`;
 
 /**
- * Workers that are started by actors of Ray: this process asks the Python launcher, by a line on its output, and is told of ends
- * by lines on its input. The key of the run is made here, on the cluster.
+ * Workers that are started by actors of Ray: this process asks the Python launcher, by a line on its output, and is told of places
+ * and ends by lines on its input. The key of the run is made here, on the cluster.
  */
 export class ActorLauncher implements Launcher {
   readonly name = 'ray';
   readonly #host: string;
   readonly #out: Writable;
-  readonly #gone = new Map<string, (how: string) => void>();
+  readonly #asked = new Map<string, Asked>();
 
   constructor(host: string, input: Readable, output: Writable) {
     this.#host = host;
@@ -30,7 +39,7 @@ export class ActorLauncher implements Launcher {
     input.on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() as string;
-      for (const line of lines) this.#hear(JSON.parse(line) as Gone);
+      for (const line of lines) this.#hear(JSON.parse(line) as Said);
     });
     // A coordinator without its launcher would run for nobody.
     input.on('end', () => process.exit(1));
@@ -43,23 +52,58 @@ export class ActorLauncher implements Launcher {
     return { control: here, key: newKey(), isRemote: true, folders: [], addressOf: () => own, close: async () => undefined };
   }
 
-  start(invitation: Invitation, key: Key | undefined): Launched {
+  /** A spare worker waits for an actor with a node, as long as that takes. */
+  start(invitation: Invitation, key: Key | undefined, signal: AbortSignal | undefined, patience: Patience): Launched | Promise<Launched> {
     const { rank, attempt } = invitation;
     const name = nameOf(rank, attempt);
-    const gone = new Promise<string>((resolve) => {
-      this.#gone.set(name, resolve);
+    const isSpare = patience === 'spare';
+    let placed = (): void => undefined;
+    let refused = (_: Error): void => undefined;
+    const isPlaced = new Promise<void>((resolve, reject) => {
+      placed = resolve;
+      refused = reject;
     });
-    this.#ask('start', { rank, attempt, invitation, key: key === undefined ? '' : keyText(key) });
-    return { pid: undefined, gone, kill: () => this.#ask('kill', { rank, attempt }) };
+    isPlaced.catch(() => undefined);
+    const gone = new Promise<string>((resolve) => {
+      this.#asked.set(name, {
+        placed,
+        gone: (how, code) => {
+          // Of one that never had a place.
+          refused(new ParagradError(code ?? 'PARAGRAD_WORKER_LOST', how, { place: rank === undefined ? {} : { rank } }));
+          resolve(how);
+        },
+      });
+    });
+    const launched: Launched = { pid: undefined, gone, kill: () => this.#ask('kill', { rank, attempt }) };
+    this.#ask('start', { rank, attempt, invitation, key: key === undefined ? '' : keyText(key), spare: isSpare });
+    if (!isSpare) return launched;
+    const cancel = (): void => {
+      this.#asked.delete(name);
+      this.#ask('cancel', { rank });
+      refused(signal?.reason as Error);
+    };
+    if (signal?.aborted === true) cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    return isPlaced.then(() => launched).finally(() => signal?.removeEventListener('abort', cancel));
   }
 
-  #ask(what: 'start' | 'kill', value: object): void {
+  nobody(rank: number | undefined, waitMs: number): Error {
+    return new ParagradError('PARAGRAD_RAY_ROOM', `the cluster had no room for worker ${rank} within ${waitMs / 1000} s`, {
+      place: rank === undefined ? {} : { rank },
+    });
+  }
+
+  #ask(what: 'start' | 'kill' | 'cancel', value: object): void {
     this.#out.write(`@${what} ${JSON.stringify(value)}\n`);
   }
 
-  #hear({ rank, attempt, how }: Gone): void {
-    const name = nameOf(rank, attempt);
-    this.#gone.get(name)?.(how);
-    this.#gone.delete(name);
+  #hear(said: Said): void {
+    const name = nameOf(said.rank, said.attempt);
+    const asked = this.#asked.get(name);
+    if (said.what === 'placed') asked?.placed();
+    else {
+      this.#asked.delete(name);
+      asked?.gone(said.how, said.code);
+    }
   }
 }
