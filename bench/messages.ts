@@ -8,6 +8,7 @@ import type { Address } from '../src/communicate/streams/address.ts';
 import { keyText, newKey, parseKey } from '../src/communicate/streams/key.ts';
 import { createMesh, openPort } from '../src/communicate/streams/mesh.ts';
 import { createSocketFolder } from '../src/engines/socket-folder.ts';
+import { adder } from '../src/kernels/adder.ts';
 
 /**
  * All-reduce (direct) between processes, over unix sockets and TLS, beside torch's gloo back end: the same number of processes,
@@ -22,8 +23,11 @@ export interface MessageRow {
   readonly medianUs: number;
   /** Size of the vector over the median time. */
   readonly gigabytesPerSecond: number;
-  /** gloo's time over this one, where torch is installed. */
+  /** Processor time of rank 0 for a step, user and system, all its threads: means something where other programs take the clock's. */
+  readonly cpuUs: number;
+  /** gloo's time over this one, where torch is installed; and its processor time. */
   readonly ratio?: number;
+  readonly cpuRatio?: number;
 }
 
 /** A size of the vector in bytes, and how often it is added. */
@@ -35,7 +39,7 @@ const TASKS: readonly Task[] = [
   [80_000_000, 5],
 ];
 /** Each side is measured so often, in turns; its best turn counts. */
-const TURNS = 3;
+const TURNS = Number(process.env.TURNS ?? 3);
 const TORCH = resolve('.engines/torch/bin/python');
 
 interface Orders {
@@ -46,7 +50,13 @@ interface Orders {
   readonly tasks: readonly Task[];
 }
 
-/** What every rank does, in a process of its own; rank 0 sends the medians, in µs. One tree node per rank. */
+/** Of a task. */
+interface Measured {
+  readonly medianUs: number;
+  readonly cpuUs: number;
+}
+
+/** What every rank does, in a process of its own, and sends what it measured. One tree node per rank. */
 export async function measureMessageRank(): Promise<void> {
   const next = <T>(): Promise<T> => new Promise((done) => process.once('message', (message) => done(message as T)));
   const { kind, rank, size, address, tasks } = await next<Orders>();
@@ -54,34 +64,37 @@ export async function measureMessageRank(): Promise<void> {
   const port = await openPort({ address, key, numericsVersion: 1 });
   const told = next<readonly Address[]>();
   process.send?.(port.address);
-  const collective = createMessageCollective(rank, await createMesh({ port, rank, size, addresses: await told }));
-  const medians: number[] = [];
+  const collective = createMessageCollective(rank, await createMesh({ port, rank, size, addresses: await told }), { adder: adder() });
+  const measured: Measured[] = [];
   for (const [bytes, steps] of tasks) {
     const length = bytes / 4;
     const values = new Float32Array(length).fill(rank + 1);
     const parts = [{ node: { level: 0, index: rank }, begin: 0, end: length, values }];
     const into = new Float32Array(length);
     const times: number[] = [];
+    let before = process.cpuUsage();
     for (let step = -Math.max(2, Math.ceil(steps / 5)); step < steps; step += 1) {
       if (bytes > 1_000_000) await collective.barrier();
+      if (step === 0) before = process.cpuUsage();
       const begin = performance.now();
       await collective.allReduce({ length, leaves: size }, parts, into);
       if (step >= 0) times.push(performance.now() - begin);
     }
+    const { user, system } = process.cpuUsage(before);
     // Checked where it is timed.
     if (into.some((sum) => sum !== (size * (size + 1)) / 2)) throw new Error(`wrong sum of ${bytes} bytes`);
     times.sort((a, b) => a - b);
-    medians.push((times[Math.floor(times.length / 2)] as number) * 1000);
+    measured.push({ medianUs: (times[Math.floor(times.length / 2)] as number) * 1000, cpuUs: (user + system) / steps });
   }
   await collective.close();
   port.close();
-  process.send?.(medians, () => process.disconnect());
+  process.send?.(measured, () => process.disconnect());
 }
 
 const said = async <T>(child: ChildProcess): Promise<T> => ((await once(child, 'message')) as [T])[0];
 
-/** Medians in µs, by task. */
-async function measureOver(kind: 'unix' | 'tls', program: string, size: number, tasks: readonly Task[]): Promise<number[]> {
+/** Of rank 0, by task. */
+async function measureOver(kind: 'unix' | 'tls', program: string, size: number, tasks: readonly Task[]): Promise<Measured[]> {
   const folder = await createSocketFolder();
   const env = { ...process.env, PARAGRAD_BENCH_KEY: keyText(newKey()) };
   const ranks = Array.from({ length: size }, () => fork(program, [], { env, execArgv: [] }));
@@ -91,21 +104,21 @@ async function measureOver(kind: 'unix' | 'tls', program: string, size: number, 
       child.send({ kind, rank, size, address, tasks } satisfies Orders);
     }
     const addresses = await Promise.all(ranks.map((child) => said<Address>(child)));
-    const answers = Promise.all(ranks.map((child) => said<number[]>(child)));
+    const answers = Promise.all(ranks.map((child) => said<Measured[]>(child)));
     for (const child of ranks) child.send(addresses);
-    return (await answers)[0] as number[];
+    return (await answers)[0] as Measured[];
   } finally {
     for (const child of ranks) child.kill('SIGKILL');
     await folder.remove();
   }
 }
 
-/** gloo's medians in µs, by task; undefined where torch is not installed. */
-async function measureGloo(size: number, tasks: readonly Task[]): Promise<number[] | undefined> {
+/** gloo's rank 0, by task; undefined where torch is not installed. */
+async function measureGloo(size: number, tasks: readonly Task[]): Promise<Measured[] | undefined> {
   if (!existsSync(TORCH)) return undefined;
   const wanted = tasks.map(([bytes, steps]) => `${bytes}:${steps}`);
   const { stdout } = await promisify(execFile)(TORCH, [resolve('bench/peers/gloo.py'), String(size), ...wanted]);
-  return (JSON.parse(stdout) as { medianUs: number }[]).map(({ medianUs }) => medianUs);
+  return JSON.parse(stdout) as Measured[];
 }
 
 /** Measures with `sizes` processes, in turns with gloo. */
@@ -124,13 +137,16 @@ export async function benchMessages(sizes: readonly number[] = [2, 4], tasks: re
       external: ['esbuild'],
     });
     for (const size of sizes) {
-      const best = new Map<MessageRow['transport'], number[]>();
-      const keep = (transport: MessageRow['transport'], medians: readonly number[] | undefined): void => {
-        if (medians === undefined) return;
-        const before = best.get(transport);
+      const best = new Map<MessageRow['transport'], Measured[]>();
+      const keep = (transport: MessageRow['transport'], measured: readonly Measured[] | undefined): void => {
+        if (measured === undefined) return;
+        const before = best.get(transport) ?? measured;
         best.set(
           transport,
-          medians.map((median, i) => Math.min(median, before?.[i] ?? Number.POSITIVE_INFINITY)),
+          measured.map(({ medianUs, cpuUs }, i) => ({
+            medianUs: Math.min(medianUs, (before[i] as Measured).medianUs),
+            cpuUs: Math.min(cpuUs, (before[i] as Measured).cpuUs),
+          })),
         );
       };
       for (let turn = 0; turn < TURNS; turn += 1) {
@@ -139,11 +155,21 @@ export async function benchMessages(sizes: readonly number[] = [2, 4], tasks: re
         keep('TLS', await measureOver('tls', program, size, tasks));
       }
       const gloo = best.get('gloo, TCP');
-      for (const [transport, medians] of best)
-        for (const [i, medianUs] of medians.entries()) {
+      for (const [transport, all] of best)
+        for (const [i, measured] of all.entries()) {
           const [bytes, steps] = tasks[i] as Task;
-          const ratio = gloo === undefined || transport === 'gloo, TCP' ? {} : { ratio: (gloo[i] as number) / medianUs };
-          rows.push({ transport, ranks: size, bytes, steps, medianUs, gigabytesPerSecond: bytes / (medianUs * 1000), ...ratio });
+          const theirs = transport === 'gloo, TCP' ? undefined : gloo?.[i];
+          const ratios =
+            theirs === undefined ? {} : { ratio: theirs.medianUs / measured.medianUs, cpuRatio: theirs.cpuUs / measured.cpuUs };
+          rows.push({
+            transport,
+            ranks: size,
+            bytes,
+            steps,
+            ...measured,
+            gigabytesPerSecond: bytes / (measured.medianUs * 1000),
+            ...ratios,
+          });
         }
     }
   } finally {

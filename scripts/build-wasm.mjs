@@ -1,59 +1,39 @@
-// Compiles assembly/ and writes the module's bytes as src/kernels/wasm-bytes.ts, so that a bundle of workers holds them.
-// Fails when the module would bring data of its own: instances of many threads share one imported memory.
+// Compiles assembly/ and writes the modules' bytes as src/kernels/wasm-bytes.ts, so that a bundle of workers holds them.
+// Fails when the kernels would bring data of their own: instances of many threads share one imported memory.
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const MAX_PAGES = 65_536;
+const SHARED = ['--enable', 'threads', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', String(MAX_PAGES)];
 
-const { error, stdout, stderr, ...rest } = await compile();
-if (error) {
-  console.error(stderr.toString());
-  process.exit(1);
-}
+const kernels = await compile('assembly/index.ts', SHARED);
+const adder = await compile('assembly/adder.ts', []);
 
-async function compile() {
+async function compile(entry, memory) {
   const files = new Map();
-  const result = await asc.main(
-    [
-      'assembly/index.ts',
-      '--baseDir',
-      root,
-      '--outFile',
-      'kernels.wasm',
-      '-O3',
-      '--converge',
-      '--noAssert',
-      '--runtime',
-      'stub',
-      '--use',
-      'abort=',
-      '--enable',
-      'simd',
-      '--enable',
-      'threads',
-      '--importMemory',
-      '--sharedMemory',
-      '--initialMemory',
-      '1',
-      '--maximumMemory',
-      String(MAX_PAGES),
-    ],
-    { writeFile: (name, contents) => void files.set(name, contents) },
-  );
-  return { ...result, bytes: files.get('kernels.wasm') };
+  const options = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--use', 'abort=', '--enable', 'simd', '--importMemory'];
+  const { error, stderr } = await asc.main([entry, '--baseDir', root, '--outFile', 'module.wasm', ...options, ...memory], {
+    writeFile: (name, contents) => void files.set(name, contents),
+  });
+  if (error) {
+    console.error(stderr.toString());
+    process.exit(1);
+  }
+  return files.get('module.wasm');
 }
 
-const { bytes } = rest;
 const DATA_SECTION = 11;
-if (sections(bytes).includes(DATA_SECTION)) {
+if (sections(kernels).includes(DATA_SECTION)) {
   console.error('assembly/ has static data: every instance would write it over the shared memory');
   process.exit(1);
 }
 const text = `// Written by scripts/build-wasm.mjs from assembly/.
 export const WASM_BASE64 =
-  '${Buffer.from(bytes).toString('base64')}';
+  '${Buffer.from(kernels).toString('base64')}';
+export const ADDER_BASE64 =
+  '${Buffer.from(adder).toString('base64')}';
 `;
 await writeFile(new URL('../src/kernels/wasm-bytes.ts', import.meta.url), text);
 

@@ -77,11 +77,36 @@ export function sourcesFor(schedule: Schedule): Sources {
   return { arrays: new Array<Elements | undefined>(parts).fill(undefined), offsets: new Float64Array(parts) };
 }
 
-/** Runs programs. Holds scratch only: one per collective, not shared between operations that overlap. */
+/** Adds arrays by SIMD in slots of a memory of its own (kernels/adder.ts). */
+export interface Adder {
+  readonly slotBytes: number;
+  /** From now on there are slots 0 … count − 1. Arrays over an earlier `buffer` are gone. */
+  reserve(count: number): void;
+  /** Slot i lies in it from byte i · slotBytes on. */
+  readonly buffer: ArrayBufferLike;
+  /** Slot `left` = `left` + `right`, the first `count` elements, each rounded to the type. */
+  add(bytesPerElement: 4 | 8, left: number, right: number, count: number): void;
+}
+
+/** Fewer elements are not worth the copies into the adder's memory. */
+const SIMD_FROM = 256;
+
+/**
+ * Runs programs. Holds scratch only: one per collective, not shared between operations that overlap. With an adder sums are made by
+ * SIMD, of arrays that are not in shared memory: the same bits.
+ */
 export class Reducer {
+  readonly #adder: Adder | undefined;
+  /** By place of the stack: the adder's slot that it is in, and whether anything is. */
+  readonly #slots: number[] = [];
+  readonly #isThere: boolean[] = [];
   readonly #arrays: (Elements | undefined)[] = [];
   readonly #at: number[] = [];
   readonly #scratch = { 4: [] as Elements[], 8: [] as Elements[] };
+
+  constructor(adder?: Adder) {
+    this.#adder = adder;
+  }
 
   /** Adds the elements [begin, end) in tree order into out[outAt + element]; zeros where the root is missing. */
   reduce(schedule: Schedule, sources: Sources, begin: number, end: number, out: Elements, outAt: number): void {
@@ -90,9 +115,61 @@ export class Reducer {
     for (const span of schedule.spans) {
       const from = Math.max(begin, span.begin);
       const to = Math.min(end, span.end);
+      if (this.#adder !== undefined && to - from >= SIMD_FROM && span.program.length > 1) {
+        this.#runSlots(this.#adder, span, schedule.depth, sources, from, to, out, outAt);
+        continue;
+      }
       // Two operands need no scratch, so they go in one piece.
       const strip = span.program.length <= 3 ? to - from : STRIP;
       for (let at = from; at < to; at += strip) this.#run(span, sources, at, Math.min(strip, to - at), out, outAt + at, scratch);
+    }
+  }
+
+  /** The elements [from, to) of a span, a slot's size at a time. */
+  #runSlots(
+    adder: Adder,
+    { program }: Span,
+    depth: number,
+    sources: Sources,
+    from: number,
+    to: number,
+    out: Elements,
+    outAt: number,
+  ): void {
+    adder.reserve(depth);
+    const width = out.BYTES_PER_ELEMENT === 8 ? 8 : 4;
+    const whole = width === 8 ? new Float64Array(adder.buffer) : new Float32Array(adder.buffer);
+    const strip = adder.slotBytes / width;
+    const slots = this.#slots;
+    const isThere = this.#isThere;
+    for (let place = 0; place < depth; place += 1) slots[place] = place;
+    for (let element = from; element < to; element += strip) {
+      const count = Math.min(strip, to - element);
+      let top = -1;
+      for (const part of program) {
+        if (part !== ADD) {
+          top += 1;
+          const array = sources.arrays[part];
+          isThere[top] = array !== undefined;
+          if (array !== undefined)
+            whole.set(viewOf(array, (sources.offsets[part] as number) + element, count), (slots[top] as number) * strip);
+          continue;
+        }
+        const right = top;
+        top -= 1;
+        if (isThere[right] !== true) continue;
+        const [a, b] = [slots[top] as number, slots[right] as number];
+        if (isThere[top] === true) adder.add(width, a, b, count);
+        else {
+          // The right one is the sum: the two places of the stack swap their slots.
+          slots[top] = b;
+          slots[right] = a;
+          isThere[top] = true;
+        }
+      }
+      const at = outAt + element;
+      if (isThere[0] !== true) out.fill(0, at, at + count);
+      else out.set(whole.subarray((slots[0] as number) * strip, (slots[0] as number) * strip + count), at);
     }
   }
 

@@ -11,3 +11,6 @@ export function kernelsFor(name: 'wasm' | 'reference', dtype: Dtype): (memory: W
   const make = name === 'reference' ? referenceKernels : wasmKernels;
   return (memory) => make(memory, dtype);
 }
+
+/** What adds the sums that come as messages. */
+export { adder } from '../kernels/adder.ts';

@@ -19,9 +19,9 @@ export function backedOf(group: Group, backups: Backups): (call: ReduceCall) => 
 }
 
 /** Rank 0. */
-function adderOf({ rank, size, links, enter }: Group, backups: Backups): (call: ReduceCall) => Promise<ControlWord> {
+function adderOf({ rank, size, links, enter, adder: fast }: Group, backups: Backups): (call: ReduceCall) => Promise<ControlWord> {
   const { workers } = backups;
-  const adder = new TreeAdder(workers);
+  const adder = new TreeAdder(workers, fast);
   const stragglers = new Stragglers(backups, performance.now());
   /** By peer: messages that the system has not taken yet. */
   const sending: Promise<void>[][] = Array.from({ length: size }, () => []);

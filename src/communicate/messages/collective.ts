@@ -3,6 +3,7 @@ import type { Backups } from '../backups.ts';
 import type { Channel } from '../channel.ts';
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../collective.ts';
 import { isSurvivable } from '../failures.ts';
+import type { Adder } from '../reduce.ts';
 import { backedOf } from './backed.ts';
 import { directOf } from './direct.ts';
 import { KIND, Links } from './links.ts';
@@ -23,6 +24,8 @@ export interface MessageOptions {
   readonly reducers?: number;
   /** Client–server with one reducer: ranks from `backups.workers` on compute the nodes of others. The same numbers on all ranks. */
   readonly backups?: Backups | undefined;
+  /** Makes the sums of long vectors faster: the same bits. */
+  readonly adder?: Adder | undefined;
   /** Told when a phase of an all-reduce begins, and `idle` at its end, also when it failed: for traces. */
   readonly onPhase?: (phase: ReducePhase, step: number) => void;
 }
@@ -57,7 +60,7 @@ class MessageCollective implements Collective {
     const isNeighbour = (peer: number): boolean => !isStar || rank < reducers || peer < reducers;
     this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS, isNeighbour);
     this.#others = (isStar ? starOperations : peerOperations)(rank, this.size, this.#links);
-    const group = { rank, size: this.size, links: this.#links, enter: onPhase };
+    const group = { rank, size: this.size, links: this.#links, adder: options.adder, enter: onPhase };
     const { backups } = options;
     if (backups !== undefined) {
       assert(isStar && reducers === 1, 'backups need client-server with one reducer');

@@ -16,7 +16,7 @@ export const SMALL_BYTES_OF_TWO = 128 * 1024;
  * of that one's segment, and then the sums of its own segment to all: two latencies.
  */
 export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWord> {
-  const adder = new TreeAdder(group.size);
+  const adder = new TreeAdder(group.size, group.adder);
   const { rank, size, links } = group;
   const smallBytes = size === 2 ? SMALL_BYTES_OF_TWO : SMALL_BYTES;
   return async (call) => {

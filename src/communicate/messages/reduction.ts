@@ -2,7 +2,7 @@ import { ParagradError } from '../../errors.ts';
 import type { ControlWord, Elements, Part, ReduceShape } from '../collective.ts';
 import { brokenChannel, isSurvivable } from '../failures.ts';
 import { FIELDS_PER_PART, type Geometry, GeometryBook } from '../geometry.ts';
-import { Reducer, sourcesFor } from '../reduce.ts';
+import { type Adder, Reducer, sourcesFor } from '../reduce.ts';
 import { checkShapes, ScheduleCache } from '../schedule.ts';
 import { cutParts, errorBody, partsBody, type ReceivedParts, readParts } from './body.ts';
 import { type Answer, bodyOf, KIND, type Links } from './links.ts';
@@ -27,6 +27,7 @@ export interface Group {
   readonly rank: number;
   readonly size: number;
   readonly links: Links;
+  readonly adder: Adder | undefined;
   /** Told when a phase begins. */
   readonly enter: (phase: ReducePhase, step: number) => void;
 }
@@ -70,9 +71,10 @@ export function releaseParts({ links }: Group, answers: Map<number, Answer>): vo
 export class TreeAdder {
   readonly #books: readonly GeometryBook[];
   readonly #schedules = new ScheduleCache();
-  readonly #reducer = new Reducer();
+  readonly #reducer: Reducer;
 
-  constructor(size: number) {
+  constructor(size: number, adder?: Adder) {
+    this.#reducer = new Reducer(adder);
     this.#books = Array.from({ length: size }, () => new GeometryBook());
   }
 

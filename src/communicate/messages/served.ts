@@ -16,7 +16,7 @@ const CONTROL_BYTES = 8;
  * finds wrong, or is told, it passes on instead of sums, so that all ranks refuse the same call.
  */
 export function servedOf(group: Group, reducers: number): (call: ReduceCall) => Promise<ControlWord> {
-  const adder = new TreeAdder(group.size);
+  const adder = new TreeAdder(group.size, group.adder);
   const { rank, links } = group;
   const servers = links.peers.filter((peer) => peer < reducers);
   const isReducer = rank < reducers;

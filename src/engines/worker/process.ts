@@ -17,7 +17,7 @@ import type { Activity } from '../../monitor/costs.ts';
 import { NUMERICS_VERSION } from '../../partition/version.ts';
 import type { Checkpoint, TrainingOutcome } from '../../strategies/job.ts';
 import { strategyOf } from '../../strategies/registry.ts';
-import { kernelsFor } from '../kernels.ts';
+import { adder, kernelsFor } from '../kernels.ts';
 import { StepBatcher } from '../step-batcher.ts';
 import { turns } from '../turns.ts';
 import { type CellSource, fetchParts } from './cells.ts';
@@ -215,6 +215,7 @@ class WorkerProcess {
         algorithm: exchange.algorithm,
         reducers,
         backups: known,
+        adder: adder(),
         ...(onPhase === undefined ? {} : { onPhase }),
       });
     };
