@@ -14,13 +14,17 @@ const PROGRAM = join(ROOT, `dist/dataset-test-${process.pid}/main.mjs`);
 const KILLS = 20;
 let folder = '';
 let csv = '';
+/** For what must not depend on the size of a file. */
+let large = '';
 
 beforeAll(async () => {
   const options = { bundle: true, platform: 'node', format: 'esm', packages: 'external' } as const;
   await build({ entryPoints: [join(ROOT, 'src/cli/main.ts')], outfile: PROGRAM, absWorkingDir: ROOT, ...options });
   folder = mkdtempSync(join(tmpdir(), 'paragrad-killed-'));
   csv = join(folder, 'table.csv');
-  writeFileSync(csv, mixedCsv(300_000));
+  writeFileSync(csv, mixedCsv(120_000));
+  large = join(folder, 'large.csv');
+  writeFileSync(large, mixedCsv(300_000));
 });
 
 afterAll(() => {
@@ -116,7 +120,7 @@ describe('a full disk', () => {
 describe('memory', () => {
   it.skipIf(!existsSync('/proc/self/status'))('stays below --memory, whatever the size of the file', async () => {
     const out = join(folder, 'bounded');
-    const child = spawn(process.execPath, [PROGRAM, 'prepare', csv, '--target', 'y', '--out', out, '--memory', '640MiB'], {
+    const child = spawn(process.execPath, [PROGRAM, 'prepare', large, '--target', 'y', '--out', out, '--memory', '640MiB'], {
       stdio: 'ignore',
     });
     const end = exit(child);

@@ -145,12 +145,15 @@ test('every phase was hit at least five times, in at least fifty kills', () => {
   expect([...hits.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(50);
 });
 
-describe.each(WAYS)('stopped by SIGSTOP while another is killed from outside, %s', (communicate) => {
-  test.each([
-    ['rows', 'f64'],
-    ['columns', 'f32'],
-    ['grid', 'f64'],
-  ] as const)('%s, %s: both are replaced, and the weights have the same bits', async (kind, dtype) => {
+const STOPPED = [
+  ['rows', 'f64'],
+  ['columns', 'f32'],
+  ['grid', 'f64'],
+] as const;
+
+test.each(WAYS)('stopped by SIGSTOP while another is killed from outside, %s: both are replaced, the same bits', async (communicate) => {
+  // Side by side, since most of the time is waiting for a sign of life.
+  const runs = STOPPED.map(async ([kind, dtype]) => {
     const random = generator(SEED * 1000 + 500 + WAYS.indexOf(communicate) * 10 + KINDS.indexOf(kind));
     const workers = 4;
     const stopped = Math.floor(random() * workers);
@@ -177,4 +180,5 @@ describe.each(WAYS)('stopped by SIGSTOP while another is killed from outside, %s
       expect(isGone(pid as number)).toBe(true);
     }
   });
+  await Promise.all(runs);
 });

@@ -13,8 +13,8 @@ import type { DataSource, TrainingJob, TrainingOutcome } from '../../src/strateg
 import { mapReduce } from '../../src/strategies/map-reduce.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
 import { bits, Ground, writeStore } from '../support/processes.ts';
+import { distinctKinds } from '../support/splits.ts';
 
-const KINDS: readonly PartitionKind[] = ['rows', 'columns', 'grid'];
 const DTYPES = ['f32', 'f64'] as const;
 /** Wide enough for reduce-scatter and all-gather, and for a block for each of five workers. */
 const COLUMNS = 530;
@@ -63,8 +63,9 @@ describe.each([
   test.each([1, 2, 3, 4, 5])('%i processes ≡ inline to the bit: rows, columns, grid, f32, f64, both models', async (workers) => {
     const reducers = Math.min(workers, 'reducers' in more ? more.reducers : 1);
     await onProcesses(workers, { communicate, reducers }, async (session) => {
-      for (const [name, { base }] of problems)
-        for (const kind of KINDS) expect(bits(await session.train(jobFor(name, kind, workers), {})), `${name} ${kind}`).toBe(bits(base));
+      for (const [name, { job, base }] of problems)
+        for (const kind of distinctKinds(job.store.training.layout, workers))
+          expect(bits(await session.train(jobFor(name, kind, workers), {})), `${name} ${kind}`).toBe(bits(base));
     });
   });
 });
@@ -96,7 +97,7 @@ async function ringInline(job: TrainingJob): Promise<TrainingOutcome> {
 test.each([2, 3, 5])('ring of %i: the bits of a ring of that size', async (workers) => {
   await onProcesses(workers, { communicate: 'ring' }, async (session) => {
     for (const name of ['f32 linear', 'f64 logistic'])
-      for (const kind of KINDS) {
+      for (const kind of distinctKinds(jobFor(name, 'rows', workers).store.training.layout, workers)) {
         const job = jobFor(name, kind, workers);
         expect(bits(await session.train(job, {})), `${name} ${kind}`).toBe(bits(await ringInline(job)));
       }
