@@ -131,7 +131,8 @@ export class Roster {
         untilMs = isComing ? FOREVER_MS : graceMs;
       } else {
         untilMs = this.#waitMs - (now - began);
-        if (!isComing && (untilMs <= 0 || this.#starting.size === 0)) throw this.#nobody();
+        const isHopeless = this.#starting.size === 0 && this.#refused.size > 0;
+        if (!isComing && (untilMs <= 0 || isHopeless)) throw this.#nobody();
       }
       await this.#change(Math.max(1, untilMs));
     }
@@ -207,7 +208,11 @@ export class Roster {
   #ask(members: readonly Seat[] = []): void {
     for (const seat of this.#parts.seats) {
       if (members.includes(seat)) continue;
-      if (seat.isReady && seat.leaving === undefined) this.#present.add(seat);
+      if (seat.isReady && !this.#present.has(seat)) {
+        if (seat.leaving === undefined) this.#present.add(seat);
+        // It is wanted back before it was taken in.
+        else void seat.close();
+      }
       if (seat.isAlive || seat.isRetired || this.#starting.has(seat) || this.#refused.has(seat)) continue;
       this.#starting.add(seat);
       void this.#start(seat);
