@@ -1,21 +1,40 @@
 // Exports of the module: each kernel for each storage type, and for each loss where it has one. No data section and no
 // allocation: all instances of a program share imported memories (src/kernels/wasm.ts).
-import * as batch from './batch';
-import * as descend from './descend';
 import * as dot from './dots';
 import * as fused from './fused';
 import * as triangle from './gram';
 import { Logistic, Squared } from './losses';
 import * as row from './panels';
-import * as softmax from './softmax';
 import * as column from './update';
 
 export { momentsF32, momentsF64, packF32F32, packF32F64, packF64F32, packF64F64 } from './ingest';
+export {
+  gradientListF32Squared,
+  gradientListF32Logistic,
+  gradientListF64Squared,
+  gradientListF64Logistic,
+  descendListF32Squared,
+  descendListF32Logistic,
+  descendListF64Squared,
+  descendListF64Logistic,
+} from './batch-exports';
 export { readLimit } from './limit';
 export { mapMath, mapUnit } from './math';
 export { addSums } from './batch';
 export { subtractProducts } from './cholesky';
 export { initialize } from './page';
+export {
+  softmaxDerivativeF32,
+  softmaxDerivativeF64,
+  softmaxCurvatureF32,
+  softmaxCurvatureF64,
+  softmaxLossAlongF32,
+  softmaxLossAlongF64,
+  softmaxCurvatureRowsF32,
+  softmaxCurvatureRowsF64,
+  softmaxTotalsF32,
+  softmaxTotalsF64,
+} from './softmax-exports';
 
 export function dotsF32(x: usize, stride: usize, panels: usize, columns: usize, blockColumns: usize, w: usize, out: usize): void {
   dot.dots<f32>(x, stride, panels, columns, blockColumns, w, out);
@@ -199,116 +218,4 @@ export function curvatureRowsF64Squared(panels: usize, zDots: usize, b: f64, v: 
 
 export function curvatureRowsF64Logistic(panels: usize, zDots: usize, b: f64, v: usize, offset: usize, c: usize, lanes: usize): void {
   row.curvatureRows<f64, Logistic>(panels, zDots, b, v, offset, c, lanes);
-}
-
-export function softmaxDerivativeF32(
-  classes: usize, panels: usize, dots: usize, b: usize, y: usize, v: usize, offset: usize, r: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.derivative<f32>(classes, panels, dots, b, y, v, offset, r, scratch, lanes);
-}
-
-export function softmaxDerivativeF64(
-  classes: usize, panels: usize, dots: usize, b: usize, y: usize, v: usize, offset: usize, r: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.derivative<f64>(classes, panels, dots, b, y, v, offset, r, scratch, lanes);
-}
-
-export function softmaxCurvatureF32(
-  classes: usize, panels: usize, dots: usize, b: usize, qDots: usize, pB: usize, v: usize, offset: usize, r: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.curvature<f32>(classes, panels, dots, b, qDots, pB, v, offset, r, scratch, lanes);
-}
-
-export function softmaxCurvatureF64(
-  classes: usize, panels: usize, dots: usize, b: usize, qDots: usize, pB: usize, v: usize, offset: usize, r: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.curvature<f64>(classes, panels, dots, b, qDots, pB, v, offset, r, scratch, lanes);
-}
-
-export function softmaxLossAlongF32(
-  classes: usize, panels: usize, dots: usize, b: usize, qDots: usize, pB: usize, y: usize, v: usize, offset: usize, steps: usize, count: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.lossAlong<f32>(classes, panels, dots, b, qDots, pB, y, v, offset, steps, count, scratch, lanes);
-}
-
-export function softmaxLossAlongF64(
-  classes: usize, panels: usize, dots: usize, b: usize, qDots: usize, pB: usize, y: usize, v: usize, offset: usize, steps: usize, count: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.lossAlong<f64>(classes, panels, dots, b, qDots, pB, y, v, offset, steps, count, scratch, lanes);
-}
-
-export function softmaxCurvatureRowsF32(
-  classes: usize, panels: usize, dots: usize, b: usize, v: usize, offset: usize, c: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.curvatureRows<f32>(classes, panels, dots, b, v, offset, c, scratch, lanes);
-}
-
-export function softmaxCurvatureRowsF64(
-  classes: usize, panels: usize, dots: usize, b: usize, v: usize, offset: usize, c: usize, scratch: usize, lanes: usize,
-): void {
-  softmax.curvatureRows<f64>(classes, panels, dots, b, v, offset, c, scratch, lanes);
-}
-
-export function softmaxTotalsF32(
-  classes: usize, panels: usize, y: usize, v: usize, lanes: usize,
-): void {
-  softmax.totals<f32>(classes, panels, y, v, lanes);
-}
-
-export function softmaxTotalsF64(
-  classes: usize, panels: usize, y: usize, v: usize, lanes: usize,
-): void {
-  softmax.totals<f64>(classes, panels, y, v, lanes);
-}
-
-export function gradientListF32Squared(
-  list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
-): void {
-  batch.gradientList<f32, Squared>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
-}
-
-export function gradientListF32Logistic(
-  list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
-): void {
-  batch.gradientList<f32, Logistic>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
-}
-
-export function gradientListF64Squared(
-  list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
-): void {
-  batch.gradientList<f64, Squared>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
-}
-
-export function gradientListF64Logistic(
-  list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
-): void {
-  batch.gradientList<f64, Logistic>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
-}
-
-export function descendListF32Squared(
-  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
-  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
-): void {
-  descend.descendList<f32, Squared>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
-}
-
-export function descendListF32Logistic(
-  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
-  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
-): void {
-  descend.descendList<f32, Logistic>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
-}
-
-export function descendListF64Squared(
-  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
-  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
-): void {
-  descend.descendList<f64, Squared>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
-}
-
-export function descendListF64Logistic(
-  list: usize, batches: usize, count: usize, columns: usize, blockColumns: usize, w: usize, at: usize, mean: usize,
-  l2: f64, intercept: u32, scratch: usize, accumulators: usize, out: usize,
-): void {
-  descend.descendList<f64, Logistic>(list, batches, count, columns, blockColumns, w, at, mean, l2, intercept, scratch, accumulators, out);
 }

@@ -1,5 +1,5 @@
 import { CACHE_LINE_BYTES, groupOfPanel, panelRows } from '../partition/layout.ts';
-import type { KernelLoss, Kernels } from './kernels.ts';
+import type { Kernels } from './kernels.ts';
 import { foldLanes, LANES, LIST, LIST_WORDS, STEP, STEP_WORDS } from './kernels.ts';
 
 type Entry = Readonly<Record<keyof typeof LIST, number>>;
@@ -27,18 +27,7 @@ export class ReferenceLists {
     });
   }
 
-  gradientList(
-    loss: KernelLoss,
-    list: number,
-    count: number,
-    columns: number,
-    blockColumns: number,
-    w: number,
-    b: number,
-    scratch: number,
-    accumulators: number,
-    out: number,
-  ): void {
+  readonly gradientList: Kernels['gradientList'] = (loss, list, count, columns, blockColumns, w, b, scratch, accumulators, out) => {
     const kernels = this.#kernels;
     const [dots, residuals, lanes] = [LINES.dots, LINES.residuals, LINES.lanes].map((line) => scratch + line * CACHE_LINE_BYTES);
     const entries = this.#entries(list, count);
@@ -61,7 +50,7 @@ export class ReferenceLists {
       this.#f64(sums, 2).set([foldLanes(scalars), foldLanes(scalars, LANES)]);
       sums += (2 + columns) * 8;
     }
-  }
+  };
 
   /** A panel's sample weights, those outside [begin, end) replaced by 0: their address. */
   #masked({ v, begin, end }: Entry, to: number): number {
@@ -70,20 +59,20 @@ export class ReferenceLists {
     return to;
   }
 
-  descendList(
-    loss: KernelLoss,
-    listed: { readonly list: number; readonly steps: number; readonly count: number },
-    columns: number,
-    blockColumns: number,
-    w: number,
-    at: number,
-    mean: number,
-    l2: number,
-    intercept: boolean,
-    scratch: number,
-    accumulators: number,
-    out: number,
-  ): void {
+  readonly descendList: Kernels['descendList'] = (
+    loss,
+    listed,
+    columns,
+    blockColumns,
+    w,
+    at,
+    mean,
+    l2,
+    intercept,
+    scratch,
+    accumulators,
+    out,
+  ) => {
     const { dtype, memory } = this.#kernels;
     const weights = dtype === 'f32' ? new Float32Array(memory.buffer, w, columns) : this.#f64(w, columns);
     const coordinates = this.#f64(at, columns + 1);
@@ -108,7 +97,7 @@ export class ReferenceLists {
           means[j] = (means[j] as number) + ((coordinates[j] as number) - (means[j] as number)) * word('share');
       list += count * LIST_WORDS * 4;
     }
-  }
+  };
 
   /** The tree over chunks, level by level, added into the first vector. */
   #addChunks(chunks: readonly number[], out: number, length: number): void {

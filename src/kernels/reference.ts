@@ -147,22 +147,12 @@ class ReferenceKernels implements Kernels {
     }
   }
 
-  gradient(
-    loss: KernelLoss,
-    run: PanelRun,
-    w: number,
-    b: number,
-    rows: RowPointers,
-    scratch: number,
-    lanes: number,
-    accumulators: number,
-    sums: number,
-  ): void {
+  readonly gradient: Kernels['gradient'] = (loss, run, w, b, rows, scratch, lanes, accumulators, sums) => {
     const r = scratch + run.panels * this.#P * this.#bytes;
     this.dots(run, w, scratch);
     this.derivative(loss, run.panels, scratch, b, rows, r, lanes);
     this.update(run, r, accumulators, sums);
-  }
+  };
 
   gradientList(...args: Parameters<ReferenceLists['gradientList']>): void {
     this.#lists.gradientList(...args);
@@ -176,17 +166,7 @@ class ReferenceKernels implements Kernels {
     this.#lists.addSums(left, right, count);
   }
 
-  curvature(
-    loss: KernelLoss,
-    panels: number,
-    zDots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    r: number,
-    lanes: number,
-  ): void {
+  readonly curvature: Kernels['curvature'] = (loss, panels, zDots, b, qDots, pB, rows, r, lanes) => {
     const rowLoss = ROW_LOSSES[loss];
     const out = this.#t(r, panels * this.#P);
     const direction = this.#t(qDots, panels * this.#P);
@@ -199,40 +179,17 @@ class ReferenceKernels implements Kernels {
       add(scalars, 1, i, row === undefined ? 0 : e * q);
       out[i] = this.#T(e);
     });
-  }
+  };
 
-  curvatureProduct(
-    loss: KernelLoss,
-    run: PanelRun,
-    w: number,
-    b: number,
-    p: number,
-    pB: number,
-    rows: RowPointers,
-    scratch: number,
-    lanes: number,
-    accumulators: number,
-    sums: number,
-  ): void {
+  readonly curvatureProduct: Kernels['curvatureProduct'] = (loss, run, w, b, p, pB, rows, scratch, lanes, accumulators, sums) => {
     const bytes = run.panels * this.#P * this.#bytes;
     if (loss !== 'squared') this.dots(run, w, scratch);
     this.dots(run, p, scratch + bytes);
     this.curvature(loss, run.panels, scratch, b, scratch + bytes, pB, rows, scratch + 2 * bytes, lanes);
     this.update(run, scratch + 2 * bytes, accumulators, sums);
-  }
+  };
 
-  lossAlong(
-    loss: KernelLoss,
-    panels: number,
-    zDots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    steps: number,
-    count: number,
-    lanes: number,
-  ): void {
+  readonly lossAlong: Kernels['lossAlong'] = (loss, panels, zDots, b, qDots, pB, rows, steps, count, lanes) => {
     const rowLoss = ROW_LOSSES[loss];
     const direction = this.#t(qDots, panels * this.#P);
     const ts = this.#f64(steps, count);
@@ -245,7 +202,7 @@ class ReferenceKernels implements Kernels {
         add(scalars, 2 * s + 1, i, row === undefined ? 0 : row.v * rowLoss.derivative(z, row.y) * q);
       }
     });
-  }
+  };
 
   curvatureRows(loss: KernelLoss, panels: number, zDots: number, b: number, rows: RowPointers, c: number, lanes: number): void {
     const rowLoss: RowLoss = ROW_LOSSES[loss];

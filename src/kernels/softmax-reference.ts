@@ -74,18 +74,7 @@ export class ReferenceSoftmax implements SoftmaxKernels {
     });
   }
 
-  curvature(
-    classes: number,
-    panels: number,
-    dots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    r: number,
-    _: number,
-    lanes: number,
-  ): void {
+  readonly curvature: SoftmaxKernels['curvature'] = (classes, panels, dots, b, qDots, pB, rows, r, _, lanes) => {
     const out = this.#arrays(r, classes, panels * panelRows(this.#dtype));
     const scalars = this.#f64(lanes, (classes + 1) * LANES);
     this.#rows(classes, panels, { dots, b, qDots, pB, rows }, (i, row) => {
@@ -102,21 +91,9 @@ export class ReferenceSoftmax implements SoftmaxKernels {
       }
       add(scalars, classes, i, quadratic);
     });
-  }
+  };
 
-  lossAlong(
-    classes: number,
-    panels: number,
-    dots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    steps: number,
-    count: number,
-    _: number,
-    lanes: number,
-  ): void {
+  readonly lossAlong: SoftmaxKernels['lossAlong'] = (classes, panels, dots, b, qDots, pB, rows, steps, count, _, lanes) => {
     const ts = this.#f64(steps, count);
     const scalars = this.#f64(lanes, count * 2 * LANES);
     this.#rows(classes, panels, { dots, b, qDots, pB, rows }, (i, row) => {
@@ -134,7 +111,7 @@ export class ReferenceSoftmax implements SoftmaxKernels {
         add(scalars, 2 * s + 1, i, slope);
       }
     });
-  }
+  };
 
   curvatureRows(classes: number, panels: number, dots: number, b: number, rows: RowPointers, c: number, _: number, lanes: number): void {
     const count = panels * panelRows(this.#dtype);

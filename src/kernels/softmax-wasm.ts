@@ -21,49 +21,17 @@ export class WasmSoftmax implements SoftmaxKernels {
     this.#f.derivative(classes, panels, dots, b, rows.y, rows.v, rows.offset, r, scratch, lanes);
   }
 
-  curvature(
-    classes: number,
-    panels: number,
-    dots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    r: number,
-    scratch: number,
-    lanes: number,
-  ): void {
+  readonly curvature: SoftmaxKernels['curvature'] = (classes, panels, dots, b, qDots, pB, rows, r, scratch, lanes) => {
     this.#f.curvature(classes, panels, dots, b, qDots, pB, rows.v, rows.offset, r, scratch, lanes);
-  }
+  };
 
-  lossAlong(
-    classes: number,
-    panels: number,
-    dots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    steps: number,
-    count: number,
-    scratch: number,
-    lanes: number,
-  ): void {
+  readonly lossAlong: SoftmaxKernels['lossAlong'] = (classes, panels, dots, b, qDots, pB, rows, steps, count, scratch, lanes) => {
     this.#f.lossAlong(classes, panels, dots, b, qDots, pB, rows.y, rows.v, rows.offset, steps, count, scratch, lanes);
-  }
+  };
 
-  curvatureRows(
-    classes: number,
-    panels: number,
-    dots: number,
-    b: number,
-    rows: RowPointers,
-    c: number,
-    scratch: number,
-    lanes: number,
-  ): void {
+  readonly curvatureRows: SoftmaxKernels['curvatureRows'] = (classes, panels, dots, b, rows, c, scratch, lanes) => {
     this.#f.curvatureRows(classes, panels, dots, b, rows.v, rows.offset, c, scratch, lanes);
-  }
+  };
 
   totals(classes: number, panels: number, rows: RowPointers, lanes: number): void {
     this.#f.totals(classes, panels, rows.y, rows.v, lanes);

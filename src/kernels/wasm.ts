@@ -55,107 +55,53 @@ class WasmKernels implements Kernels {
     this.#f.flush(columns, accumulators, sums);
   }
 
-  gradient(
-    loss: KernelLoss,
-    run: PanelRun,
-    w: number,
-    b: number,
-    rows: RowPointers,
-    scratch: number,
-    lanes: number,
-    accumulators: number,
-    sums: number,
-  ): void {
+  readonly gradient: Kernels['gradient'] = (loss, run, w, b, rows, scratch, lanes, accumulators, sums) => {
     const { x, panelStride, panels, columns, blockColumns, firstPanel } = run;
     const { y, v, offset } = rows;
     const gradient = this.#f.gradient[loss];
     gradient(x, panelStride, panels, columns, blockColumns, firstPanel, w, b, y, v, offset, scratch, lanes, accumulators, sums);
-  }
+  };
 
-  gradientList(
-    loss: KernelLoss,
-    list: number,
-    count: number,
-    columns: number,
-    blockColumns: number,
-    w: number,
-    b: number,
-    scratch: number,
-    accumulators: number,
-    out: number,
-  ): void {
+  readonly gradientList: Kernels['gradientList'] = (loss, list, count, columns, blockColumns, w, b, scratch, accumulators, out) => {
     this.#f.gradientList[loss](list, count, columns, blockColumns, w, b, scratch, accumulators, out);
-  }
+  };
 
-  descendList(
-    loss: KernelLoss,
-    { list, steps, count }: { readonly list: number; readonly steps: number; readonly count: number },
-    columns: number,
-    blockColumns: number,
-    w: number,
-    at: number,
-    mean: number,
-    l2: number,
-    intercept: boolean,
-    scratch: number,
-    accumulators: number,
-    out: number,
-  ): void {
+  readonly descendList: Kernels['descendList'] = (
+    loss,
+    { list, steps, count },
+    columns,
+    blockColumns,
+    w,
+    at,
+    mean,
+    l2,
+    intercept,
+    scratch,
+    accumulators,
+    out,
+  ) => {
     const descend = this.#f.descendList[loss];
     descend(list, steps, count, columns, blockColumns, w, at, mean, l2, intercept ? 1 : 0, scratch, accumulators, out);
-  }
+  };
 
   addSums(left: number, right: number, count: number): void {
     this.#f.addSums(left, right, count);
   }
 
-  curvature(
-    loss: KernelLoss,
-    panels: number,
-    zDots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    r: number,
-    lanes: number,
-  ): void {
+  readonly curvature: Kernels['curvature'] = (loss, panels, zDots, b, qDots, pB, rows, r, lanes) => {
     this.#f.curvature[loss](panels, zDots, b, qDots, pB, rows.v, rows.offset, r, lanes);
-  }
+  };
 
-  curvatureProduct(
-    loss: KernelLoss,
-    run: PanelRun,
-    w: number,
-    b: number,
-    p: number,
-    pB: number,
-    rows: RowPointers,
-    scratch: number,
-    lanes: number,
-    accumulators: number,
-    sums: number,
-  ): void {
+  readonly curvatureProduct: Kernels['curvatureProduct'] = (loss, run, w, b, p, pB, rows, scratch, lanes, accumulators, sums) => {
     const { x, panelStride, panels, columns, blockColumns, firstPanel } = run;
     const { v, offset } = rows;
     const product = this.#f.curvatureProduct[loss];
     product(x, panelStride, panels, columns, blockColumns, firstPanel, w, b, p, pB, v, offset, scratch, lanes, accumulators, sums);
-  }
+  };
 
-  lossAlong(
-    loss: KernelLoss,
-    panels: number,
-    zDots: number,
-    b: number,
-    qDots: number,
-    pB: number,
-    rows: RowPointers,
-    steps: number,
-    count: number,
-    lanes: number,
-  ): void {
+  readonly lossAlong: Kernels['lossAlong'] = (loss, panels, zDots, b, qDots, pB, rows, steps, count, lanes) => {
     this.#f.lossAlong[loss](panels, zDots, b, qDots, pB, rows.y, rows.v, rows.offset, steps, count, lanes);
-  }
+  };
 
   curvatureRows(loss: KernelLoss, panels: number, zDots: number, b: number, rows: RowPointers, c: number, lanes: number): void {
     this.#f.curvatureRows[loss](panels, zDots, b, rows.v, rows.offset, c, lanes);
