@@ -4,6 +4,7 @@ import { outputOf, outputsOf } from '../update/vectors.ts';
 import { coefficientOf } from './coefficients.ts';
 import type { FittedModel } from './model.ts';
 import { writeWhole } from './out-file.ts';
+import { requirePath } from './out-paths.ts';
 import type { Coefficient } from './types.ts';
 
 const CLASS: OutColumn = { name: 'class', kind: 'text' };
@@ -35,6 +36,7 @@ export async function writeCoefficients(
   model: FittedModel,
   file: string,
 ): Promise<{ readonly path: string; readonly coefficients: number }> {
+  requirePath(file, '--coefficients');
   const classes = model.record.target.kind === 'labels' ? model.labels : undefined;
   const encoder = rowEncoder(rowFormat(file, undefined, '--coefficients'), classes === undefined ? COLUMNS : [CLASS, ...COLUMNS]);
   const means = model.record.columnMeans;

@@ -9,6 +9,7 @@ import { type ColumnStatistics, choose, mergeStatistics, statisticsOf } from '..
 import type { Table, Values } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
 import { choicesOf, resolveOptions } from './options.ts';
+import { checkOutFile } from './out-paths.ts';
 import type { TrainOptions } from './types.ts';
 
 /** Most frequent values that are shown of a category. */
@@ -88,6 +89,7 @@ export async function inspectData(files: TableSource, options: InspectOptions = 
     throw new ParagradError('PARAGRAD_OPTION', '--encoded needs --target: encoding depends on what is predicted', {
       place: { option: '--encoded' },
     });
+  if (encoded !== undefined) await checkOutFile(encoded, '--encoded', [files, options.validationData]);
   const table = await openTable(files, { ...choices, signal, onDownload: options.onDownload });
   try {
     const schema = schemaOf(table, { target, ...choices });

@@ -6,6 +6,7 @@ import { MODELS } from '../models/model.ts';
 import { OPTIMIZERS, SQUARED_ONLY, WITH_RATE } from '../update/index.ts';
 import { batchDefaults, checkBatchOptions, withMomentum } from './batch-options.ts';
 import { checkLinkOptions } from './link-options.ts';
+import { requirePath } from './out-paths.ts';
 import { checkProcessOptions } from './process-options.ts';
 import { checkStrategyOptions, takesBatches } from './strategy-options.ts';
 import type { TrainOptions } from './types.ts';
@@ -61,6 +62,10 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   const { signal: _signal, onEvent: _onEvent, ...given } = options;
   const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const resolved: ResolvedOptions = { ...DEFAULTS, ...stated, ...batchDefaults(given, takesBatches(given)) };
+  const { out, init, replay, keyFile, rayTokenFile, validationData = [] } = resolved;
+  const paths = { '--out': out, '--init': init, '--replay': replay, '--key-file': keyFile, '--ray-token-file': rayTokenFile };
+  for (const [option, path] of Object.entries(paths)) if (path !== undefined) requirePath(path, option);
+  for (const path of [validationData].flat()) requirePath(path, '--validation-data');
   checkStrategyOptions(resolved);
   oneOf('--model', resolved.model, ['auto', ...Object.keys(MODELS)]);
   oneOf('--optimizer', resolved.optimizer, ['auto', ...Object.keys(OPTIMIZERS)]);

@@ -4,6 +4,7 @@ import { type OutColumn, type OutValues, rowEncoder, rowFormat } from '../data/w
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
 import { writeStream, writeWhole } from './out-file.ts';
+import { checkOutFile } from './out-paths.ts';
 import { type PredictionBlock, type PredictOptions, type PredictReport, predict } from './predict.ts';
 import { checkThreshold, isPositive } from './threshold.ts';
 
@@ -36,6 +37,7 @@ export interface PredictSummary extends PredictReport {
 export async function predictFile(modelFolder: string, source: TableSource, options: PredictFileOptions): Promise<PredictSummary> {
   const { to, signal, badRows, onDownload } = options;
   const file = typeof to === 'string' ? to : undefined;
+  if (file !== undefined) await checkOutFile(file, '--out', [source, modelFolder]);
   const format = rowFormat(file, options.format);
   const model = await loadModel(modelFolder);
   const threshold = checkThreshold(model, options.threshold);

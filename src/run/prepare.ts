@@ -15,6 +15,7 @@ import { assert, ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
 import { type DatasetSummary, type EncodingOption, encodingOptionsOf, summaryOfDataset, tableOptions } from './dataset.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
+import { checkOutFolder } from './out-paths.ts';
 import { NewFolder } from './run-folder.ts';
 import { skipNotes } from './summary.ts';
 import type { RunEvent, TrainOptions } from './types.ts';
@@ -46,7 +47,8 @@ const BASE_BYTES = 256 * 1024 ** 2;
  * @param source path of a file, a pattern, `-` or several, with `target` in the options; or a row-major matrix with its target.
  * @throws PARAGRAD_MEMORY when `memoryBytes` does not suffice; PARAGRAD_OUT, PARAGRAD_OUT_EXISTS; what reading and encoding throw.
  */
-export function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
+export async function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
+  await checkOutFolder(options.out, '--out', [isTableSource(source) ? source : undefined, options.validationData]);
   const onDownload = (download: Download): void => options.onEvent?.({ kind: 'download', ...download });
   return prepareFrom(isTableSource(source) ? { open: (how) => openTable(source, { ...how, onDownload }) } : source, options);
 }
@@ -62,7 +64,7 @@ export async function prepareFrom(source: Openable | ArraySource, options: Prepa
   const { out, memoryBytes, shardBytes, signal, onEvent, ...encoding } = options;
   const resolved = resolveOptions(encoding);
   const onProgress = ({ phase, rows }: EncodeProgress): void => onEvent?.({ kind: 'reading', part: phase, rows } satisfies RunEvent);
-  const folder = await NewFolder.claim(out, options.force ?? false);
+  const folder = await NewFolder.claim(out, options.force ?? false, 'dataset');
   try {
     const made = await folder.fill((path) => write(path, source, resolved, { memoryBytes, shardBytes, signal, onProgress }));
     for (const text of made.notes) onEvent?.({ kind: 'note', text });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArraySource } from '../data/arrays.ts';
@@ -6,6 +7,7 @@ import { ParagradError } from '../errors.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { datasetAt, withoutEncoding } from './dataset.ts';
 import { CONFIG } from './model-folder.ts';
+import { type Inputs, requirePath } from './out-paths.ts';
 import { withoutProcesses } from './process-options.ts';
 import type { TrainedRun } from './train.ts';
 import { runTraining } from './train.ts';
@@ -79,10 +81,18 @@ export async function resume(run: string, options: ResumeOptions = {}, source?: 
   return runTraining(data, { ...(dataset ? withoutEncoding(before) : before), ...given, out: run, force: true }, { checkpoint });
 }
 
+/** What a run reads that goes on. @throws PARAGRAD_RESUME when the folder is not that of a run */
+export async function inputsOfRun(run: string): Promise<Inputs> {
+  const { source, options } = await readConfig(run);
+  return [source ?? undefined, options.validationData, run];
+}
+
 async function readConfig(run: string): Promise<{ source: TableSource | null; options: TrainOptions }> {
+  requirePath(run, '--resume');
   const file = path.join(run, CONFIG);
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new ParagradError('PARAGRAD_RESUME', `${run} is not a run folder: it has no ${CONFIG}`, {
+    const why = existsSync(run) ? `is not a run folder: it has no ${CONFIG}` : 'does not exist: name the folder of a run';
+    throw new ParagradError('PARAGRAD_RESUME', `${run} ${why}`, {
       place: { file: run, option: '--resume' },
       cause,
     });

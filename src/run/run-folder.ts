@@ -13,25 +13,27 @@ export class NewFolder {
   /** Its name until it is whole. */
   readonly #partial: string;
   readonly #force: boolean;
+  readonly #kind: FolderKind;
   /** The folder is this run's own: it holds checkpoints, or is being resumed. */
   #own = false;
   /** The folder was made for checkpoints, and holds nothing else. */
   #made = false;
 
-  private constructor(target: string, partial: string, force: boolean) {
+  private constructor(target: string, partial: string, force: boolean, kind: FolderKind) {
     this.path = target;
     this.#partial = partial;
     this.#force = force;
+    this.#kind = kind;
   }
 
   /**
    * Claims the place before hours are spent on what should go there.
    *
-   * @throws PARAGRAD_OUT_EXISTS when something is there already (with `force`: something that is no run folder);
+   * @throws PARAGRAD_OUT_EXISTS when something is there already (with `force`: something that is no folder of this kind);
    * PARAGRAD_OUT when the place cannot be written.
    */
-  static async claim(target: string, force: boolean): Promise<NewFolder> {
-    await checkFree(target, force);
+  static async claim(target: string, force: boolean, kind: FolderKind): Promise<NewFolder> {
+    await checkFree(target, force, kind);
     const partial = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}-${Date.now().toString(36)}`);
     try {
       makeFolder(path.dirname(target));
@@ -41,7 +43,7 @@ export class NewFolder {
     } catch (error) {
       throw unwritable(target, error);
     }
-    return new NewFolder(target, partial, force);
+    return new NewFolder(target, partial, force, kind);
   }
 
   /** Writes a file to the end, and to the disk. */
@@ -74,7 +76,7 @@ export class NewFolder {
 
   /** Takes over a run folder, to resume it. */
   static async resume(target: string): Promise<NewFolder> {
-    const folder = await NewFolder.claim(target, true);
+    const folder = await NewFolder.claim(target, true, 'run');
     folder.#own = true;
     return folder;
   }
@@ -82,7 +84,7 @@ export class NewFolder {
   /** Makes the folder before it is whole, for a run's checkpoints: with a configuration, and without a model. */
   async begin(name: string, content: string): Promise<void> {
     if (this.#own) return;
-    await checkFree(this.path, this.#force);
+    await checkFree(this.path, this.#force, this.#kind);
     // A model that is to be replaced stays until its successor is whole; checkpoints of its run would be taken for ours.
     this.#made = makeFolder(this.path);
     await rm(path.join(this.path, 'checkpoints'), { recursive: true, force: true });
@@ -93,7 +95,7 @@ export class NewFolder {
   /** Gives the folder its name; a replaced one is gone only then. Of the replaced one, `keep` moves over. */
   async commit(keep: readonly string[] = []): Promise<void> {
     try {
-      if (!this.#own) await checkFree(this.path, this.#force);
+      if (!this.#own) await checkFree(this.path, this.#force, this.#kind);
       for (const name of keep)
         if (await exists(path.join(this.path, name))) await rename(path.join(this.path, name), path.join(this.#partial, name));
       const old = `${this.#partial}-old`;
@@ -130,8 +132,12 @@ async function exists(target: string): Promise<boolean> {
   );
 }
 
-/** Files that only a folder of ours has. */
-const OURS = ['model.json', 'config.json', 'manifest.json'];
+/** What a folder holds: a run replaces runs, a dataset datasets. */
+type FolderKind = 'run' | 'dataset';
+
+/** Files that each kind has, with a word that no other program's have at their beginning. */
+const OWN_FILES: Readonly<Record<FolderKind, readonly string[]>> = { run: ['model.json', 'config.json'], dataset: ['manifest.json'] };
+const OWN_WORD = '"numericsVersion"';
 
 /** Removes what killed processes left beside the target: unfinished folders whose process is gone. */
 async function sweep(target: string): Promise<void> {
@@ -153,20 +159,37 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-async function checkFree(target: string, force: boolean): Promise<void> {
+async function checkFree(target: string, force: boolean, kind: FolderKind): Promise<void> {
   if (!(await exists(target))) return;
   const place = { file: target, option: '--out' };
   if (!force)
     throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} exists already: choose another --out, or --force to replace it`, { place });
   const files = await readdir(target).catch(() => undefined);
-  if (files === undefined || (files.length > 0 && !OURS.some((name) => files.includes(name))))
-    throw new ParagradError(
-      'PARAGRAD_OUT_EXISTS',
-      `${target} is not a folder that paragrad made, and is not replaced even with --force: choose another --out`,
-      {
-        place,
-      },
-    );
+  if (files?.length === 0 || (await isOurs(target, kind))) return;
+  const what = (await isOurs(target, kind === 'run' ? 'dataset' : 'run'))
+    ? `is a ${kind === 'run' ? 'dataset' : 'run'} folder, where a ${kind} folder is written`
+    : 'is not a folder that paragrad made';
+  throw new ParagradError('PARAGRAD_OUT_EXISTS', `${target} ${what}, and is not replaced even with --force: choose another --out`, {
+    place,
+  });
+}
+
+async function isOurs(target: string, kind: FolderKind): Promise<boolean> {
+  for (const name of OWN_FILES[kind]) if ((await headOf(path.join(target, name))).includes(OWN_WORD)) return true;
+  return false;
+}
+
+/** The first 4 KiB of a file; '' where there is none. */
+async function headOf(file: string): Promise<string> {
+  const handle = await open(file, 'r').catch(() => undefined);
+  try {
+    const { buffer, bytesRead } = (await handle?.read(Buffer.alloc(4096), 0, 4096, 0)) ?? { buffer: Buffer.alloc(0), bytesRead: 0 };
+    return buffer.toString('latin1', 0, bytesRead);
+  } catch {
+    return '';
+  } finally {
+    await handle?.close();
+  }
 }
 
 function unwritable(target: string, error: unknown): ParagradError {

@@ -24,6 +24,7 @@ import { forgetJob, rememberJob } from './jobs.ts';
 import { FittedModel } from './model.ts';
 import { CONFIG, configText, loadModel, writeModel } from './model-folder.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
+import { checkOutFolder } from './out-paths.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { backupsOf, engineOptionsOf } from './process-options.ts';
 import { type RowsOfWorkers, rowsOfWorkers } from './rows-of-workers.ts';
@@ -63,7 +64,7 @@ export async function runTraining(source: TableSource | ArraySource, options: Tr
   const dataset = isTableSource(source) ? await datasetAt(source) : undefined;
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));
   const emit = (event: RunEvent): void => options.onEvent?.(event);
-  const folder = await folderOf(resolved, resume);
+  const folder = await folderOf(resolved, source, resume);
   // Faults are for this run, not for one that goes on with it.
   const { validationData, kill: _kill, pause: _pause, slow: _slow, ...others } = resolved;
   const stored = validationData === undefined ? others : { ...others, validationData: absolute(validationData) };
@@ -242,9 +243,16 @@ function absolute(source: TableSource): TableSource {
   return typeof source === 'string' ? full(source) : source.map(full);
 }
 
-async function folderOf({ out, force }: ResolvedOptions, resume: Checkpoint | undefined): Promise<NewFolder | undefined> {
+/** The place of the run, which is none of what the run reads. */
+async function folderOf(
+  { out, force, validationData, init, replay }: ResolvedOptions,
+  source: TableSource | ArraySource,
+  resume: Checkpoint | undefined,
+): Promise<NewFolder | undefined> {
   if (out === undefined) return undefined;
-  return resume === undefined ? NewFolder.claim(out, force ?? false) : NewFolder.resume(out);
+  const tables = [isTableSource(source) ? source : undefined, validationData];
+  await checkOutFolder(out, '--out', resume === undefined ? [...tables, init, replay] : tables);
+  return resume === undefined ? NewFolder.claim(out, force ?? false, 'run') : NewFolder.resume(out);
 }
 
 /**

@@ -12,6 +12,8 @@ import { LiveProgress } from '../progress.ts';
 import { type Terminal, textWidth } from '../terminal.ts';
 import { checkFree } from './files.ts';
 
+const dashed = (name: string): string => `--${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** `paragrad inspect`: a folder is a dataset or a model, anything else is data. @returns the exit code */
 export async function inspectCommand(source: TableSource, flags: InspectFlags, terminal: Terminal): Promise<number> {
   const { json: asJson = false, force, verify = false, coefficients, report, ...options } = flags;
@@ -26,6 +28,15 @@ export async function inspectCommand(source: TableSource, flags: InspectFlags, t
     throw new ParagradError('PARAGRAD_OPTION', `${forModels} is for model folders, and ${labelOf(source)} is none`, {
       place: { option: forModels },
     });
+  const forTables = Object.entries(options).find(
+    ([name, value]) => value !== undefined && !(name === 'standardize' && value === true),
+  )?.[0];
+  if ((dataset || model) && forTables !== undefined) {
+    const option = forTables === 'standardize' ? '--no-standardize' : dashed(forTables);
+    throw new ParagradError('PARAGRAD_OPTION', `${option} is for tables, and ${labelOf(source)} is a ${dataset ? 'dataset ' : ''}folder`, {
+      place: { option },
+    });
+  }
   if (dataset) return inspectDatasetCommand(path, flags, terminal);
   if (verify)
     throw new ParagradError('PARAGRAD_OPTION', `--verify is for dataset folders, and ${labelOf(source)} is none`, {
@@ -68,8 +79,12 @@ async function inspectDatasetCommand(path: string, flags: InspectFlags, terminal
 
 async function inspectModelCommand(path: string, flags: InspectFlags, { out }: Terminal): Promise<number> {
   const { coefficients, report, force, json: asJson } = flags;
-  if (coefficients !== undefined) checkFree(coefficients, '--coefficients', force);
-  if (report !== undefined) checkFree(report, '--report', force);
+  const { checkOutFile } = await import('../../run/out-paths.ts');
+  for (const [option, file] of Object.entries({ '--coefficients': coefficients, '--report': report }))
+    if (file !== undefined) {
+      checkFree(file, option, force);
+      await checkOutFile(file, option, [path]);
+    }
   const { loadModel } = await import('../../run/model-folder.ts');
   const model = await loadModel(path);
   const lines: string[] = [];

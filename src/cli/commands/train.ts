@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { labelOf, type TableSource } from '../../data/source-files.ts';
+import { resolve } from 'node:path';
+import { findFiles, isReadOnce, labelOf, type TableSource } from '../../data/source-files.ts';
 import { ParagradError } from '../../errors.ts';
 import type { ResumeOptions } from '../../run/resume.ts';
 import type { TrainedRun } from '../../run/train.ts';
@@ -18,7 +19,7 @@ import { checkFree } from './files.ts';
 /** `paragrad train`. @returns the exit code */
 export async function trainCommand(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<number> {
   const { report } = flags;
-  if (report !== undefined) checkFree(report, '--report', flags.force);
+  if (report !== undefined) await checkReport(report, file, flags);
   const progress = new LiveProgress(terminal);
   try {
     const begin = flags.resume === undefined ? await beginning(file, flags, terminal) : resuming(file, flags.resume, flags);
@@ -44,6 +45,19 @@ export async function trainCommand(file: TableSource | undefined, flags: TrainFl
   }
 }
 
+/** Before training, not after it. @throws PARAGRAD_OUT, PARAGRAD_OUT_EXISTS */
+async function checkReport(report: string, file: TableSource | undefined, flags: TrainFlags): Promise<void> {
+  const { force, resume, validationData, init, replay, keyFile, rayTokenFile, out = resume } = flags;
+  checkFree(report, '--report', force);
+  const read = resume === undefined ? [] : await (await import('../../run/resume.ts')).inputsOfRun(resume);
+  const { checkOutFile } = await import('../../run/out-paths.ts');
+  await checkOutFile(report, '--report', [file, validationData, init, replay, keyFile, rayTokenFile, ...read], out);
+  if (out !== undefined && resolve(out) === resolve(report))
+    throw new ParagradError('PARAGRAD_OUT', `${report} cannot be written: it is the folder of the run`, {
+      place: { file: report, option: '--report' },
+    });
+}
+
 type Begin = (signal: AbortSignal, progress: LiveProgress) => Promise<TrainedRun>;
 
 async function beginning(file: TableSource | undefined, flags: TrainFlags, terminal: Terminal): Promise<Begin> {
@@ -53,6 +67,8 @@ async function beginning(file: TableSource | undefined, flags: TrainFlags, termi
     throw new ParagradError('PARAGRAD_USAGE', 'name a table to train on, or a run to go on with: --resume RUN', { place: {} });
   const { datasetTarget } = await import('../../run/dataset.ts');
   const target = (await datasetTarget(file)) ?? flags.target;
+  // A file that is not there has no column to name.
+  if (target === undefined && !isReadOnce(file)) (await findFiles(file)).release();
   if (target === undefined)
     throw new ParagradError(
       'PARAGRAD_USAGE',

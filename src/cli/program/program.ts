@@ -1,10 +1,14 @@
 import { Command } from 'commander';
+import { ParagradError } from '../../errors.ts';
 import type { Handlers } from '../flags.ts';
 import { addAttach, addCluster, addDoctor, addKey, addWorker } from './machines.ts';
 import { addEvaluate, addPredict } from './models.ts';
 import { examples, HELP } from './shared.ts';
 import { addGenerate, addInspect, addPrepare } from './tables.ts';
 import { addTrain } from './train.ts';
+
+/** An option that takes a path. */
+const PATH = /<(file|folder|model|run|path)>/u;
 
 /** `help` and `help train`; a misspelt command gets the same suggestion as anywhere else. */
 function addHelp(program: Command): void {
@@ -25,6 +29,11 @@ export function createProgram(version: string, handlers: Handlers): Command {
     .addHelpOption(HELP())
     .helpCommand(false)
     .exitOverride();
+  program.hook('preAction', (_, command) => {
+    for (const { flags, long } of command.options.filter((option) => command.getOptionValue(option.attributeName()) === ''))
+      if (PATH.test(flags))
+        throw new ParagradError('PARAGRAD_OPTION', `${long} must be a path, and is empty`, { place: { option: String(long) } });
+  });
   addTrain(program, handlers);
   addPrepare(program, handlers);
   addPredict(program, handlers);

@@ -35,7 +35,7 @@ export function addPrepare(program: Command, handlers: Handlers): void {
     prepare,
     'Output:',
     option('--out <folder>', 'where the dataset is saved (needed)'),
-    option('--force', 'replace the folder where it exists'),
+    option('--force', 'replace the dataset folder where it exists'),
     option('--memory <size>', 'stay below this much memory, such as 1GiB (default: what there is)', parseBytes),
     option('--workers <count>', 'threads that read, the result is the same (default: one per core)', parseCount),
     JSON_OPTION(),

@@ -163,7 +163,7 @@ export function addTrain(program: Command, handlers: Handlers): void {
     train,
     'Output:',
     option('--out <folder>', 'where model and run are saved (default runs/<time>-<target>)'),
-    option('--force', 'replace the folder where it exists'),
+    option('--force', 'replace the folder of an earlier run, and the file of --report, where they exist'),
     option('--report <file>', 'write a page (HTML) with charts of the run and its result'),
     option('--dry-run', 'show what would run, with all defaults, and end'),
     option('--config <file>', 'options from a JSON file, such as config.json of a run; those given here count more'),

@@ -2,6 +2,7 @@ import { type OutColumn, rowEncoder, rowFormat } from '../../data/write/row-form
 import { ParagradError } from '../../errors.ts';
 import { checkSeed } from '../../random.ts';
 import { writeWhole } from '../out-file.ts';
+import { checkOutFile, requirePath } from '../out-paths.ts';
 import { prepareFrom } from '../prepare.ts';
 import { type Recipe, RowMaker } from './rows.ts';
 import { generatedTable } from './table.ts';
@@ -58,8 +59,10 @@ const MOST_VALUES = 2 ** 52;
  */
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { rows, columns, out, model = 'linear', condition = 1, noise = 0.5, seed = 0 } = options;
+  requirePath(out, '--out');
   const format = options.format === 'dataset' ? 'dataset' : rowFormat(out, options.format, '--out', ['dataset']);
   check({ rows, columns, model, condition, noise, seed });
+  if (format !== 'dataset') await checkOutFile(out, '--out');
   const maker = new RowMaker({ columns, model, condition, noise, seed });
   const { bytes, sha256 } =
     format === 'dataset'

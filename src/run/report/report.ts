@@ -4,6 +4,7 @@ import { ParagradError } from '../../errors.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { DIAGNOSTICS, EVENTS, loadModel } from '../model-folder.ts';
 import { writeWhole } from '../out-file.ts';
+import { checkOutFile } from '../out-paths.ts';
 import type { LossPoint } from './charts/loss-curve.ts';
 import { reportPage } from './page.ts';
 
@@ -14,6 +15,7 @@ import { reportPage } from './page.ts';
  * @throws PARAGRAD_MODEL_FOLDER …; PARAGRAD_OUT when the file cannot be written
  */
 export async function writeReport(folder: string, file: string): Promise<void> {
+  await checkOutFile(file, '--report', [folder]);
   const { summary } = await loadModel(folder);
   const events = await optional(folder, EVENTS);
   const steps = (events ?? '')
