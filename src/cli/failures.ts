@@ -2,8 +2,8 @@ import { CommanderError } from 'commander';
 import { ParagradError } from '../errors.ts';
 import type { Failure } from './format/error.ts';
 
-/** Codes of what is wrong with the command line itself: exit code 2. */
-const USAGE = new Set(['PARAGRAD_CONFIG', 'PARAGRAD_OPTION', 'PARAGRAD_PARTITION', 'PARAGRAD_USAGE']);
+/** Codes of what is wrong with the command line itself, as docs/errors.md lists them under Options: exit code 2. */
+const USAGE = new Set(['PARAGRAD_CONFIG', 'PARAGRAD_OPTIMIZER', 'PARAGRAD_OPTION', 'PARAGRAD_PARTITION', 'PARAGRAD_USAGE']);
 
 /** The run was interrupted before it had a result. */
 export class Interrupted extends Error {}

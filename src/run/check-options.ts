@@ -97,6 +97,24 @@ const WORDS: Readonly<Record<Kind, string>> = {
   signal: 'an AbortSignal',
 };
 
+/** Options that the command line calls otherwise; those of programs alone keep their names. */
+const FLAGS: Readonly<Record<string, string>> = {
+  timeLimitSeconds: '--time-limit',
+  checkpointSeconds: '--checkpoint-every',
+  workerTimeoutSeconds: '--worker-timeout',
+  joinTimeoutSeconds: '--join-timeout',
+  intercept: '--no-intercept',
+  standardize: '--no-standardize',
+  signal: 'signal',
+  onEvent: 'onEvent',
+};
+
+/** The name that `place.option` has for an option everywhere: that of the command line. One that there is not is as it was given. */
+function flagOf(name: string): string {
+  if (!Object.hasOwn(KINDS, name)) return name;
+  return FLAGS[name] ?? `--${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 function is(kind: Kind, value: unknown): boolean {
   if (kind === 'strings') return Array.isArray(value) && value.every((item) => typeof item === 'string');
   if (kind === 'signal') return value instanceof AbortSignal;
@@ -113,7 +131,7 @@ export function checkOptions(options: unknown): asserts options is TrainOptions 
     throw new ParagradError('PARAGRAD_OPTION', 'options are missing: train(source, { target: … })');
   const names = Object.keys(KINDS);
   for (const [name, value] of Object.entries(options)) {
-    const place = { place: { option: name } };
+    const place = { place: { option: flagOf(name) } };
     const kinds = Object.hasOwn(KINDS, name) ? KINDS[name as keyof TrainOptions] : undefined;
     if (kinds === undefined) {
       const near = nearestName(name, names);

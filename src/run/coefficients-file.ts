@@ -1,6 +1,7 @@
 import type { EncodedColumn } from '../data/encoder.ts';
 import { type OutColumn, rowEncoder, rowFormat } from '../data/write/row-format.ts';
 import { outputOf, outputsOf } from '../update/vectors.ts';
+import { requireModel } from './arguments.ts';
 import { coefficientOf } from './coefficients.ts';
 import type { FittedModel } from './model.ts';
 import { writeWhole } from './out-file.ts';
@@ -36,6 +37,7 @@ export async function writeCoefficients(
   model: FittedModel,
   file: string,
 ): Promise<{ readonly path: string; readonly coefficients: number }> {
+  requireModel(model, 'writeCoefficients(model, file)');
   requirePath(file, '--coefficients');
   const classes = model.record.target.kind === 'labels' ? model.labels : undefined;
   const encoder = rowEncoder(rowFormat(file, undefined, '--coefficients'), classes === undefined ? COLUMNS : [CLASS, ...COLUMNS]);

@@ -6,6 +6,7 @@ import type { EncodeProgress } from '../data/encoded.ts';
 import type { TableSource } from '../data/source-files.ts';
 import { ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
+import { requireFolder } from './arguments.ts';
 import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
 import { schemaSummary } from './summary.ts';
 import type { SchemaSummary, TrainOptions } from './types.ts';
@@ -138,6 +139,7 @@ export async function inspectDataset(
   path: string,
   options: { readonly verify?: boolean; readonly signal?: AbortSignal; readonly onRows?: (rows: number) => void } = {},
 ): Promise<DatasetDescription> {
+  requireFolder(path, 'inspectDataset(folder)');
   const dataset = await openDataset(path, NUMERICS_VERSION);
   const { signal, onRows } = options;
   const verified = options.verify === true ? await verifyDataset(dataset, { signal, onRows }) : null;

@@ -4,6 +4,7 @@ import { labelOf, type TableSource } from '../data/source-files.ts';
 import type { Table } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
 import { bytesPerValue, type Layout, layoutOf } from '../partition/layout.ts';
+import { requireOptions, requireTable } from './arguments.ts';
 import { datasetAt, withDataset } from './dataset.ts';
 import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, planOf } from './plan.ts';
@@ -38,6 +39,8 @@ export interface DryRun {
  * @throws what `train` would throw before it encodes: options, files and columns that cannot be
  */
 export async function dryRun(source: TableSource, options: TrainOptions): Promise<DryRun> {
+  requireTable(source, 'dryRun(file, { target })');
+  requireOptions(options, 'dryRun(file, { target })');
   const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   const dataset = await datasetAt(source);
   const resolved = resolveOptions(dataset === undefined ? options : withDataset(options, dataset));

@@ -4,6 +4,7 @@ import { notFinite } from '../data/statistics.ts';
 import { ParagradError } from '../errors.ts';
 import { ClassTally, type OneClassMetrics, type SoftmaxMetrics } from '../models/class-metrics.ts';
 import { type ClassMetrics, classMetrics, type RegressionMetrics, regressionMetrics } from '../models/metrics.ts';
+import { requireModel, requireTable } from './arguments.ts';
 import { brierScore, type ErrorMeasures, errorMeasures, type ThresholdMeasures, thresholdMeasures } from './measures.ts';
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
@@ -49,7 +50,9 @@ export interface Evaluation extends PredictReport {
  * an infinite one; what predicting throws.
  */
 export async function evaluate(model: FittedModel | string, file: TableSource, options: EvaluateOptions = {}): Promise<Evaluation> {
+  requireTable(file, 'evaluate(model, file)');
   const fitted = typeof model === 'string' ? await loadModel(model) : model;
+  requireModel(fitted, 'evaluate(model, file)');
   const source = labelOf(file);
   const threshold = checkThreshold(fitted, options.threshold);
   const { target } = fitted.record;

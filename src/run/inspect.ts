@@ -8,6 +8,7 @@ import type { Download } from '../data/spool.ts';
 import { type ColumnStatistics, choose, mergeStatistics, statisticsOf } from '../data/statistics.ts';
 import type { Table, Values } from '../data/table.ts';
 import { ParagradError } from '../errors.ts';
+import { requireTable } from './arguments.ts';
 import { choicesOf, resolveOptions } from './options.ts';
 import { checkOutFile } from './out-paths.ts';
 import type { TrainOptions } from './types.ts';
@@ -81,6 +82,7 @@ export interface InspectOptions
  * @throws what reading a file throws (docs/errors.md).
  */
 export async function inspectData(files: TableSource, options: InspectOptions = {}): Promise<DataDescription> {
+  requireTable(files, 'inspectData(file)');
   const { target, drop, encoded, signal } = options;
   const choices = choicesOf(options);
   const dtype = options.dtype ?? 'f64';

@@ -6,6 +6,7 @@ import { ParagradError } from '../errors.ts';
 import type { RunCosts } from '../monitor/costs.ts';
 import type { Crew, StepRecord } from '../strategies/job.ts';
 import { vectorOf } from '../update/vectors.ts';
+import { requireFolder } from './arguments.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { FittedModel, type ModelRecord } from './model.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -78,6 +79,7 @@ export async function writeModel(
  * when a later version wrote it.
  */
 export async function loadModel(folder: string): Promise<FittedModel> {
+  requireFolder(folder, 'loadModel(folder)');
   const recordFile = path.join(folder, RECORD);
   const text = await readFile(recordFile, 'utf8').catch((cause: unknown) => {
     throw new ParagradError('PARAGRAD_MODEL_FOLDER', `${folder} is not a model folder: it has no ${RECORD}`, {

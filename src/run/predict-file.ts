@@ -1,10 +1,11 @@
 import type { Writable } from 'node:stream';
 import type { TableSource } from '../data/source-files.ts';
 import { type OutColumn, type OutValues, rowEncoder, rowFormat } from '../data/write/row-format.ts';
+import { requireFolder, requireOptions, requireTable } from './arguments.ts';
 import type { FittedModel } from './model.ts';
 import { loadModel } from './model-folder.ts';
 import { writeStream, writeWhole } from './out-file.ts';
-import { checkOutFile } from './out-paths.ts';
+import { checkOutFile, requirePath } from './out-paths.ts';
 import { type PredictionBlock, type PredictOptions, type PredictReport, predict } from './predict.ts';
 import { checkThreshold, isPositive } from './threshold.ts';
 
@@ -35,7 +36,12 @@ export interface PredictSummary extends PredictReport {
  * @throws PARAGRAD_MODEL_FOLDER …, what reading throws, PARAGRAD_OUT when `to` cannot be written.
  */
 export async function predictFile(modelFolder: string, source: TableSource, options: PredictFileOptions): Promise<PredictSummary> {
+  const call = 'predictFile(folder, file, { to })';
+  requireFolder(modelFolder, call);
+  requireTable(source, call);
+  requireOptions(options, call);
   const { to, signal, badRows, onDownload } = options;
+  if (typeof to !== 'object' || to === null) requirePath(to, '--out');
   const file = typeof to === 'string' ? to : undefined;
   if (file !== undefined) await checkOutFile(file, '--out', [source, modelFolder]);
   const format = rowFormat(file, options.format);

@@ -11,6 +11,7 @@ import { likeliest } from '../models/class-metrics.ts';
 import { MODELS } from '../models/model.ts';
 import type { Vector } from '../update/pass.ts';
 import { outputOf, outputsOf } from '../update/vectors.ts';
+import { requireModel, requireTable } from './arguments.ts';
 import type { FittedModel } from './model.ts';
 
 /** A run of predictions, in the order of the source's rows. Its arrays are reused: they hold until the next block. */
@@ -81,6 +82,8 @@ export interface PredictOptions {
  * while blocks are read.
  */
 export async function predict(model: FittedModel, source: TableSource, options: PredictOptions = {}): Promise<Predictions> {
+  requireModel(model, 'predict(model, file)');
+  requireTable(source, 'predict(model, file)');
   const { encoder, layout, rowColumns } = model.record;
   const target = options.target === true ? model.record.target : undefined;
   // Weights say how much a known target counts: nothing to a prediction.

@@ -13,6 +13,8 @@ import type { Download } from '../data/spool.ts';
 import { INGEST_ROWS, type Table } from '../data/table.ts';
 import { assert, ParagradError } from '../errors.ts';
 import type { Layout } from '../partition/layout.ts';
+import { requireOptions } from './arguments.ts';
+import { checkSource } from './check-options.ts';
 import { type DatasetSummary, type EncodingOption, encodingOptionsOf, summaryOfDataset, tableOptions } from './dataset.ts';
 import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { checkOutFolder } from './out-paths.ts';
@@ -48,6 +50,8 @@ const BASE_BYTES = 256 * 1024 ** 2;
  * @throws PARAGRAD_MEMORY when `memoryBytes` does not suffice; PARAGRAD_OUT, PARAGRAD_OUT_EXISTS; what reading and encoding throw.
  */
 export async function prepare(source: TableSource | ArraySource, options: PrepareOptions): Promise<PrepareSummary> {
+  checkSource(source);
+  requireOptions(options, 'prepare(source, { target, out })');
   await checkOutFolder(options.out, '--out', [isTableSource(source) ? source : undefined, options.validationData]);
   const onDownload = (download: Download): void => options.onEvent?.({ kind: 'download', ...download });
   return prepareFrom(isTableSource(source) ? { open: (how) => openTable(source, { ...how, onDownload }) } : source, options);

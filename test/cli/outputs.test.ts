@@ -141,3 +141,12 @@ describe('what is not there is said to be not there', () => {
     expect((await run(...argv)).err.replaceAll(/\s+/gu, ' ')).toContain(text);
   });
 });
+
+it.each(['--target', '--category', '--number', '--drop', '--weight', '--offset', '--id', '--split-by', '--validation-after'])(
+  'a column that is not there fails alike, whichever option names it: %s',
+  async (option) => {
+    const rest = option === '--target' ? [] : ['--target', 'price'];
+    const { code, err } = await run('train', 'in.csv', ...rest, option, option === '--validation-after' ? 'nope=1' : 'nope', '--out', 'no');
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('[PARAGRAD_COLUMN]') });
+  },
+);

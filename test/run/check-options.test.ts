@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import * as api from '../../src/index.ts';
 import { train } from '../../src/index.ts';
 
 const arrays = { x: Float64Array.of(1, 2, 3, 4), y: Float64Array.of(1, 2, 3, 5), rows: 4, columns: 1 };
@@ -19,4 +20,34 @@ test.each([
     code: 'PARAGRAD_OPTION',
     message: expect.stringContaining(message),
   });
+});
+
+/** Calls that lack what they need. */
+test.each([
+  ['loadModel', () => api.loadModel(undefined as never), undefined],
+  ['predict', () => api.predict(undefined as never, 'rows.csv'), undefined],
+  ['predictFile', () => api.predictFile('model', 'rows.csv', undefined as never), undefined],
+  ['must be a path', () => api.predictFile('model', 'rows.csv', {} as never), '--out'],
+  ['evaluate', () => api.evaluate({} as never, 'rows.csv'), undefined],
+  ['evaluate', () => api.evaluate('model', undefined as never), undefined],
+  ['prepare', () => api.prepare('rows.csv', undefined as never), undefined],
+  ['must be a path', () => api.prepare('rows.csv', { target: 'y' } as never), '--out'],
+  ['source is missing', () => api.prepare(undefined as never, { target: 'y', out: 'd' }), undefined],
+  ['inspectData', () => api.inspectData([]), undefined],
+  ['inspectDataset', () => api.inspectDataset(undefined as never), undefined],
+  ['writeReport', () => api.writeReport(undefined as never, 'page.html'), undefined],
+  ['writeCoefficients', () => api.writeCoefficients({} as never, 'all.csv'), undefined],
+  ['dryRun', () => api.dryRun('rows.csv', undefined as never), undefined],
+  ['generate', () => api.generate(undefined as never), undefined],
+  ['must be a path', () => api.resume(undefined as never), '--resume'],
+  ["option 'maxPasses' must be a number", () => train(arrays, { maxPasses: '3' as never }), '--max-passes'],
+  ["option 'intercept' must be", () => train(arrays, { intercept: 1 as never }), '--no-intercept'],
+  ["no option 'worker'", () => train(arrays, { worker: 1 } as never), 'worker'],
+])('a mistake is told as one: %s %#', async (message, call, option) => {
+  const error = await call().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toMatchObject({ code: 'PARAGRAD_OPTION', message: expect.stringContaining(message) });
+  expect((error as api.ParagradError).place.option).toBe(option);
 });

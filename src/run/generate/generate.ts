@@ -1,6 +1,7 @@
 import { type OutColumn, rowEncoder, rowFormat } from '../../data/write/row-format.ts';
 import { ParagradError } from '../../errors.ts';
 import { checkSeed } from '../../random.ts';
+import { requireOptions } from '../arguments.ts';
 import { writeWhole } from '../out-file.ts';
 import { checkOutFile, requirePath } from '../out-paths.ts';
 import { prepareFrom } from '../prepare.ts';
@@ -58,6 +59,7 @@ const MOST_VALUES = 2 ** 52;
  * @throws PARAGRAD_OPTION for an option out of range; PARAGRAD_OUT when the file cannot be written
  */
 export async function generate(options: GenerateOptions): Promise<Generated> {
+  requireOptions(options, 'generate({ rows, columns, out })');
   const { rows, columns, out, model = 'linear', condition = 1, noise = 0.5, seed = 0 } = options;
   requirePath(out, '--out');
   const format = options.format === 'dataset' ? 'dataset' : rowFormat(out, options.format, '--out', ['dataset']);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ParagradError } from '../../errors.ts';
+import { requireFolder } from '../arguments.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { DIAGNOSTICS, EVENTS, loadModel } from '../model-folder.ts';
 import { writeWhole } from '../out-file.ts';
@@ -15,6 +16,7 @@ import { reportPage } from './page.ts';
  * @throws PARAGRAD_MODEL_FOLDER …; PARAGRAD_OUT when the file cannot be written
  */
 export async function writeReport(folder: string, file: string): Promise<void> {
+  requireFolder(folder, 'writeReport(folder, file)');
   await checkOutFile(file, '--report', [folder]);
   const { summary } = await loadModel(folder);
   const events = await optional(folder, EVENTS);
