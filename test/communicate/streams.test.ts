@@ -299,7 +299,10 @@ describe('keys', () => {
     const { address } = it.listener;
     const other = newKey();
     const wrong = connect({ address, key: other, hello: HELLO, timeoutMs: 5000 });
-    await expect(wrong).rejects.toMatchObject({ code: 'PARAGRAD_KEY' });
+    await expect(wrong).rejects.toMatchObject({
+      code: 'PARAGRAD_KEY',
+      message: expect.stringContaining('has another key, or is not paragrad: the keys are not the same'),
+    });
     await it.refused(1);
     await expect(connect({ address, hello: HELLO })).rejects.toMatchObject({ code: 'PARAGRAD_KEY' });
     const { host: name, port } = address as Address & { kind: 'tls' };
@@ -311,6 +314,11 @@ describe('keys', () => {
     await closed;
     await it.refused(2);
     expect(it.refusals.map(({ code }) => code)).toEqual(['PARAGRAD_KEY', 'PARAGRAD_KEY']);
+    // Who it was, and what to look at, without the words of a TLS library.
+    expect(it.refusals.map(({ message }) => message)).toEqual([
+      'a connection from 127.0.0.1 was refused: it has another key or none (the keys are not the same)',
+      'a connection from 127.0.0.1 was refused: it has another key or none (no key that both sides know was offered)',
+    ]);
     for (const secret of [key, other]) expect(JSON.stringify(it.refusals)).not.toContain(keyText(secret));
     expect((await join(it)).peer).toBe(0);
   });

@@ -5,7 +5,7 @@ import { GREETING_LIMITS, MESSAGE_LIMITS } from '../frames/header.ts';
 import { type Address, addressText, checkAddress } from './address.ts';
 import { type ChannelOptions, StreamChannel } from './channel.ts';
 import { firstFrame, type Hello, readWelcome, refused, sendHello, type Welcome } from './greeting.ts';
-import { checkKey, IDENTITY, type Key, TLS_OPTIONS, tlsReason, wrongKey } from './key.ts';
+import { checkKey, IDENTITY, isOfTls, type Key, TLS_OPTIONS, tlsReason, wrongKey } from './key.ts';
 import { Reader, Wire } from './wire.ts';
 
 export interface ConnectOptions extends ChannelOptions {
@@ -31,6 +31,10 @@ function codeOf(error: unknown): string {
 function unreachable(address: Address, cause: unknown): ParagradError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ParagradError('PARAGRAD_CONNECT', `${addressText(address)} cannot be reached: ${why}`, { cause });
+}
+
+function otherKey(address: Address, cause: unknown): ParagradError {
+  return wrongKey(`${addressText(address)} has another key, or is not paragrad: ${tlsReason(cause)}`, cause);
 }
 
 /** A connection on which TLS, where it is used, has proved that both sides have the key. */
@@ -75,8 +79,7 @@ async function openAt(options: ConnectOptions, deadline: number): Promise<Wire> 
     } catch (error) {
       const code = codeOf(error);
       if (error instanceof ParagradError) throw error;
-      if (code.startsWith('ERR_SSL') || code === 'EPROTO')
-        throw wrongKey(`${addressText(address)} has another key, or is not paragrad: ${tlsReason(error)}`, error);
+      if (isOfTls(error)) throw otherKey(address, error);
       if (!NOT_YET.has(code) || performance.now() + PAUSE_MS >= deadline) throw unreachable(address, error);
     }
     await new Promise((resolve) => {
@@ -102,7 +105,11 @@ export async function connect(options: ConnectOptions): Promise<{ channel: Strea
     const left = Math.max(1, deadline - performance.now());
     const late = (): Error => unreachable(address, new Error(`no answer to the hello within ${timeoutMs} ms`));
     const lost = (error: Error | undefined): Error =>
-      error instanceof ParagradError ? error : unreachable(address, error ?? new Error('the connection was closed'));
+      error instanceof ParagradError
+        ? error
+        : isOfTls(error ?? {})
+          ? otherKey(address, error)
+          : unreachable(address, error ?? new Error('the connection was closed'));
     const answer = firstFrame(wire, MESSAGE_LIMITS, left, late, lost);
     const [frame] = await Promise.all([answer, sendHello(wire, hello, left)]);
     const welcome = readWelcome(frame);

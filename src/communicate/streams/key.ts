@@ -21,10 +21,27 @@ export function wrongKey(what: string, cause?: unknown): ParagradError {
   return new ParagradError('PARAGRAD_KEY', what, { cause });
 }
 
-/** What TLS says of a failure, without the places in its sources. */
+/** What TLS means by what it says, in words for who has to find the key that is wrong. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/bad record mac|decrypt|binder|cipher operation failed|digest check failed/iu, 'the keys are not the same'],
+  [
+    /no shared cipher|handshake failure|psk|no suitable|unsupported|wrong version|packet length/iu,
+    'no key that both sides know was offered',
+  ],
+  [/disconnected before|ECONNRESET|hang up/iu, 'the connection was closed'],
+];
+
+/** Why TLS failed, without the words of its library. */
 export function tlsReason(error: unknown): string {
   const { reason, message } = error as { reason?: unknown; message?: unknown };
-  return typeof reason === 'string' ? reason : String(message);
+  const said = typeof reason === 'string' ? reason : String(message);
+  return REASONS.find(([pattern]) => pattern.test(said))?.[1] ?? said;
+}
+
+/** Whether it was TLS that failed, and not the connection below. */
+export function isOfTls(error: unknown): boolean {
+  const code = String((error as { code?: unknown }).code ?? '');
+  return code.startsWith('ERR_SSL') || code === 'EPROTO';
 }
 
 /** A new key, for one run. */

@@ -74,8 +74,10 @@ class Reception {
     const nameOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
     server.on('connection', (socket: Socket) => this.#enter(socket, nameOf(socket)));
     server.on('tlsClientError', (error, socket) => {
+      // Of a socket that is destroyed nobody knows where it came from.
+      const from = whence(socket);
       socket.destroy();
-      this.#tell(socket, wrongKey(`${whence(socket)} was refused: it has another key or none (${tlsReason(error)})`, error));
+      this.#tell(socket, wrongKey(`${from} was refused: it has another key or none (${tlsReason(error)})`, error));
     });
     server.on('secureConnection', (socket) => {
       const name = nameOf(socket);
@@ -107,25 +109,26 @@ class Reception {
   async #greet(socket: Socket, name: string, reader?: Reader): Promise<void> {
     const { admit, onChannel, numericsVersion } = this.#options;
     const timeoutMs = this.#helloTimeoutMs;
+    const from = whence(socket);
     const wire = new Wire(socket, GREETING_LIMITS, reader === undefined);
     if (reader !== undefined) reader.wire = wire;
     socket.resume();
     const gone = new AbortController();
     socket.once('close', () => gone.abort());
     try {
-      const late = (): Error => refused(`${whence(socket)} said nothing within ${timeoutMs} ms`);
-      const lost = (error: Error | undefined): Error => error ?? refused(`${whence(socket)} went away without a hello`);
+      const late = (): Error => refused(`${from} said nothing within ${timeoutMs} ms`);
+      const lost = (error: Error | undefined): Error => error ?? refused(`${from} went away without a hello`);
       const hello = readHello(await firstFrame(wire, GREETING_LIMITS, timeoutMs, late, lost));
       this.#strangers.delete(name);
       if (hello.numericsVersion !== numericsVersion)
         throw refused(`numerics version ${hello.numericsVersion} came, this side has ${numericsVersion}: install the same paragrad`);
       const welcome = await admit(hello, gone.signal);
-      if (gone.signal.aborted) throw refused(`${whence(socket)} went away before it was answered`);
+      if (gone.signal.aborted) throw refused(`${from} went away before it was answered`);
       const channel = new StreamChannel(welcome.you, wire, this.#options);
       await sendWelcome(wire, { ...welcome, numericsVersion }, timeoutMs);
       onChannel(channel, hello);
     } catch (error) {
-      const told = error instanceof ParagradError ? error : badFrame(`${whence(socket)}: ${(error as Error).message}`);
+      const told = error instanceof ParagradError ? error : badFrame(`${from}: ${(error as Error).message}`);
       this.#strangers.delete(name);
       // Who does not speak like a rank learns nothing.
       if (told.code === 'PARAGRAD_FRAME') socket.destroy();
