@@ -17,7 +17,7 @@ const WAIT_MS = 300_000;
 /** How long to try to reach a machine that listens, before the next one is tried. */
 const CALL_MS = 3000;
 /** Before all of them are tried again: where the run waits for one, and where it goes on meanwhile. */
-const AGAIN_MS = { needed: 500, spare: 5000 } as const;
+const AGAIN_MS = { needed: 500, spare: 2000 } as const;
 /** Where anybody on any interface can come. */
 const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 

@@ -1,7 +1,9 @@
 import { ParagradError } from '../../errors.ts';
 import type { Crew, TrainingJob } from '../../strategies/job.ts';
 import { jobWith } from '../../strategies/regroup.ts';
+import { Bell, FOREVER_MS } from './bell.ts';
 import { CrewLog } from './crew-log.ts';
+import { Grace } from './grace.ts';
 import type { Launcher } from './launcher.ts';
 import type { Losses } from './losses.ts';
 import type { RunState } from './run-state.ts';
@@ -12,8 +14,6 @@ import type { Staffing } from './staffing.ts';
 const GRACE_MS = 2000;
 /** How long it waits for as many as it needs. */
 const WAIT_MS = 300_000;
-/** Longest wait of a timer. */
-const FOREVER_MS = 2 ** 31 - 1;
 
 /** Who works together in a generation, by rank, and the job with their split. */
 export interface Group {
@@ -54,9 +54,11 @@ export class Roster {
   readonly #starting = new Set<Seat>();
   readonly #log: CrewLog;
   #members: readonly Seat[] = [];
+  /** Those of them whose workers are still the same. */
+  readonly #working = new Set<Seat>();
   /** The load of newcomers beside the run. */
   #recruiting: Promise<unknown> = Promise.resolve();
-  #waiting: (() => void)[] = [];
+  readonly #bell = new Bell();
   #failure: { readonly error: unknown } | undefined;
 
   /** `servers`: ranks of the job behind its workers. */
@@ -69,8 +71,8 @@ export class Roster {
     this.#waitMs = options.waitMs ?? WAIT_MS;
     this.#log = new CrewLog(parts.state, servers);
     parts.losses.least = this.#least;
-    for (const seat of parts.seats) seat.onChange = () => this.#wake();
-    parts.state.signal?.addEventListener('abort', () => this.#wake(), { signal: this.#ending.signal });
+    for (const seat of parts.seats) seat.onChange = () => this.#bell.ring();
+    parts.state.signal?.addEventListener('abort', () => this.#bell.ring(), { signal: this.#ending.signal });
   }
 
   get crews(): readonly Crew[] {
@@ -81,7 +83,7 @@ export class Roster {
   end(): void {
     this.#ending.abort();
     for (const seat of this.#parts.seats) seat.onChange = undefined;
-    this.#wake();
+    this.#bell.ring();
   }
 
   /**
@@ -100,6 +102,7 @@ export class Roster {
       for (const { error } of loads) throw error;
       if (seats.some((seat) => !seat.isReady)) continue;
       this.#members = seats;
+      for (const seat of seats) this.#working.add(seat);
       this.#log.add(seats);
       return { seats, job };
     }
@@ -109,7 +112,7 @@ export class Roster {
   async #gather(): Promise<void> {
     const { seats, state } = this.#parts;
     const began = performance.now();
-    let enoughAt: number | undefined;
+    const grace = new Grace(this.#graceMs, this.#members.length === 0);
     this.#settle();
     this.#ask();
     // What a launcher can start at once has been started then.
@@ -117,24 +120,26 @@ export class Roster {
     for (;;) {
       this.#settle();
       this.#ask();
-      if (state.signal?.aborted) state.handOut();
-      state.signal?.throwIfAborted();
+      if (state.signal?.aborted) {
+        // Enough to end the run as it is ended while it works: with an outcome.
+        if (this.#present.size >= this.#least) return;
+        state.handOut();
+        throw state.signal.reason;
+      }
       const now = performance.now();
-      const isComing = seats.some((seat) => seat.isComing);
       const most = seats.filter(({ isRetired }) => !isRetired).length;
       if (this.#present.size >= most) return;
       let untilMs: number;
       if (this.#present.size >= this.#least) {
-        enoughAt ??= now;
-        const graceMs = this.#members.length > 0 ? 0 : this.#graceMs - (now - enoughAt);
-        if (!isComing && graceMs <= 0) return;
-        untilMs = isComing ? FOREVER_MS : graceMs;
+        untilMs = grace.leftMs(seats, now);
+        if (untilMs <= 0) return;
       } else {
         untilMs = this.#waitMs - (now - began);
         const isHopeless = this.#starting.size === 0 && this.#refused.size > 0;
+        const isComing = seats.some((seat) => seat.isComing);
         if (!isComing && (untilMs <= 0 || isHopeless)) throw this.#nobody();
       }
-      await this.#change(Math.max(1, untilMs));
+      await this.#bell.heard(Math.max(1, untilMs));
     }
   }
 
@@ -143,7 +148,7 @@ export class Roster {
    * wants to leave; to false when it is told to end.
    */
   async watch(signal: AbortSignal): Promise<boolean> {
-    const wake = (): void => this.#wake();
+    const wake = (): void => this.#bell.ring();
     signal.addEventListener('abort', wake, { once: true });
     let loaded = new Set<Seat>();
     let loading = false;
@@ -153,16 +158,17 @@ export class Roster {
       this.#ask(this.#members);
       if (this.#members.some((seat) => seat.isAlive && seat.leaving !== undefined)) return true;
       const fresh = [...this.#present].filter((seat) => !this.#members.includes(seat));
-      if (fresh.length > 0 && fresh.every((seat) => loaded.has(seat))) return true;
-      if (fresh.length > 0 && !loading) {
+      const isWanted = fresh.length > 0 && this.#parts.state.signal?.aborted !== true;
+      if (isWanted && fresh.every((seat) => loaded.has(seat))) return true;
+      if (isWanted && !loading) {
         loading = true;
         this.#recruiting = this.#recruit(fresh).then((fit) => {
           loading = false;
           loaded = fit;
-          this.#wake();
+          this.#bell.ring();
         });
       }
-      await this.#change(FOREVER_MS);
+      await this.#bell.heard(FOREVER_MS);
     }
   }
 
@@ -171,9 +177,7 @@ export class Roster {
     const seats = this.#ordered([...this.#members, ...fresh]);
     const failed = await this.#load(fresh, seats, jobWith(this.#job, seats.length - this.#servers));
     for (const { seat, error } of failed) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#parts.state.note(`worker ${seat.rank} cannot take part: ${why}`);
-      this.#refused.set(seat, error);
+      this.#refuse(seat, error);
       this.#present.delete(seat);
       void seat.close();
     }
@@ -227,11 +231,17 @@ export class Roster {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Lost) this.#record(error, false);
-      else this.#refused.set(seat, error);
+      else this.#refuse(seat, error);
     } finally {
       this.#starting.delete(seat);
-      this.#wake();
+      this.#bell.ring();
     }
+  }
+
+  /** Nobody is started there until the group changes. */
+  #refuse(seat: Seat, error: unknown): void {
+    this.#parts.state.note(`worker ${seat.rank} cannot take part: ${error instanceof Error ? error.message : String(error)}`);
+    this.#refused.set(seat, error);
   }
 
   /** Between two generations: who is lost is not there any more, and who wants to leave is let go. @throws after too many losses */
@@ -239,12 +249,12 @@ export class Roster {
     for (const seat of [...this.#present]) {
       if (seat.leaving !== undefined && seat.isAlive) {
         this.#present.delete(seat);
-        this.#log.left += 1;
+        if (this.#working.delete(seat)) this.#log.left += 1;
         this.#parts.state.note(`worker ${seat.rank} ${seat.leaving}`);
         void seat.close();
       } else if (!seat.isAlive) {
         this.#present.delete(seat);
-        if (seat.loss !== undefined) this.#record(seat.loss, this.#members.includes(seat));
+        if (seat.loss !== undefined) this.#record(seat.loss, this.#working.delete(seat));
       }
     }
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -284,21 +294,5 @@ export class Roster {
       `${missing === 1 ? 'one worker is' : `${missing} workers are`} missing: ${message}: --resume goes on, where the run has a folder`,
       { cause: why },
     );
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
-  }
-
-  /** Resolves when something has changed, or after a time. */
-  async #change(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.min(ms, FOREVER_MS));
-      this.#waiting.push(resolve);
-    });
-    clearTimeout(timer);
   }
 }
