@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import type { RankFault } from '../../src/engines/engine.ts';
 import { inline } from '../../src/engines/inline.ts';
 import { joinRun } from '../../src/engines/machines/join.ts';
 import { Machines } from '../../src/engines/machines/launcher.ts';
+import { listenForRuns } from '../../src/engines/machines/listen.ts';
 import { local } from '../../src/engines/processes/local.ts';
 import { ProcessSession } from '../../src/engines/processes/session.ts';
 import type { DataSource, TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
@@ -27,6 +29,8 @@ const LOOPBACK: Address = { kind: 'tls', host: '127.0.0.1', port: 0 };
 const ROWS = 1536;
 const BATCH = 32;
 const FOREVER = 1e9;
+/** Workers sleep most of the time, so that those that come find a processor, and the run with one worker has less to repeat. */
+const SLOW = [0, 1, 2].map((rank) => ({ kind: 'slow', rank, times: 8 }) as const);
 const DESCENT = { optimizer: 'gradient-descent', optimizerOptions: { tolerance: 0, learningRate: 1e-3 }, maxPasses: FOREVER } as const;
 
 let ground: Ground;
@@ -96,9 +100,12 @@ interface Told extends TrainingOutcome {
 }
 
 /** A run on machines that come and go as a story says: each of its lines waits for a note. The run is ended a little after the last. */
-async function told(job: TrainingJob, story: Story, faults: readonly RankFault[] = []): Promise<Told> {
+async function told(job: TrainingJob, story: Story, faults: readonly RankFault[] = SLOW): Promise<Told> {
   const key = newKey();
-  const session = new ProcessSession(ranksOf(job), new Machines({ bind: LOOPBACK, hosts: [], key }), { graceMs: 0, faults });
+  const session = new ProcessSession(ranksOf(job), new Machines({ bind: LOOPBACK, hosts: [], key }), {
+    graceMs: 0,
+    faults,
+  });
   const machines: Machine[] = [];
   const notes: string[] = [];
   const controller = new AbortController();
@@ -186,7 +193,7 @@ describe('machines that come and go: the bits of one worker', () => {
       { when: /^2 workers from step \d+ on: 1 joined$/u, do: () => undefined },
     ];
     const job = jobFor('rows', 1, 2, DESCENT);
-    const outcome = await told(job, story, [{ kind: 'kill', rank: 1, step: 0, phase: 'loading' }]);
+    const outcome = await told(job, story, [...SLOW, { kind: 'kill', rank: 1, step: 0, phase: 'loading' }]);
     expect(outcome.restarts).toMatchObject([{ rank: 1, phase: 'loading' }]);
     expect(bits(outcome)).toBe(bits(await alone(job, outcome)));
   });
@@ -221,7 +228,7 @@ test.each([
     },
     ...rest,
   ];
-  const { progress, costs, restarts, crews, orders, outcome, nullLoss } = await told(job, two);
+  const { progress, costs, restarts, crews, orders, outcome, nullLoss } = await told(job, two, []);
   expect(crews?.map(({ workers }) => workers).slice(0, 3)).toEqual([1, 2, 1]);
   expect(restarts).toHaveLength(1);
   const counts = costs?.staleness ?? [];
@@ -232,6 +239,61 @@ test.each([
   expect(costs?.lost).toBeLessThanOrEqual(100);
   expect(orders).toBeUndefined();
   expect(outcome.objective).toBeLessThan(0.9 * nullLoss);
+});
+
+/** A port that nobody listens at: below those that systems give to whoever asks for any, or calls somebody. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(15_000 * Math.random());
+    const server = createServer();
+    const isFree = await new Promise((done) => {
+      server.once('error', () => done(false)).listen(port, '127.0.0.1', () => done(true));
+    });
+    await new Promise((done) => server.close(done));
+    if (isFree) return port;
+  }
+}
+
+test('machines that listen, and begin to after the run did, or once more', async () => {
+  const key = newKey();
+  const hosts = await Promise.all([freePort(), freePort()]).then((ports) => ports.map((port) => ({ ...LOOPBACK, port })));
+  const listening: { readonly stop: AbortController; readonly ended: Promise<void> }[] = [];
+  const listenAt = (index: number): void => {
+    const stop = new AbortController();
+    const options = { address: hosts[index] as Address, key, places: 1, log: () => undefined, signal: stop.signal };
+    listening.push({ stop, ended: listenForRuns(options) });
+  };
+  const story = [
+    { when: /^the run begins with one worker$/u, do: () => listenAt(0) },
+    { when: /^2 workers from step \d+ on: 1 joined$/u, do: () => listening[0]?.stop.abort() },
+    { when: /^one worker from step \d+ on: 1 left$/u, do: () => listenAt(1) },
+    { when: /^2 workers from step \d+ on: 1 joined$/u, do: () => controller.abort() },
+  ];
+  const controller = new AbortController();
+  listenAt(1);
+  const session = new ProcessSession(2, new Machines({ bind: undefined, hosts, key }), { graceMs: 0, faults: SLOW.slice(0, 2) });
+  const job = jobFor('rows', 1, 2, DESCENT);
+  const notes: string[] = [];
+  let line = 0;
+  try {
+    const onNote = (text: string): void => {
+      notes.push(text);
+      if (story[line]?.when.test(text) !== true) return;
+      line += 1;
+      story[line - 1]?.do();
+    };
+    const outcome = await session.train(job, { signal: controller.signal, onNote });
+    expect(
+      outcome.crews?.map(({ workers }) => workers),
+      notes.join('; '),
+    ).toEqual([1, 2, 1, 2]);
+    expect(outcome.restarts).toBeUndefined();
+    expect(bits(outcome)).toBe(bits(await alone(job, outcome)));
+  } finally {
+    await session.close();
+    for (const { stop } of listening) stop.abort();
+    await Promise.all(listening.map(({ ended }) => ended));
+  }
 });
 
 test('workers of this machine that are lost too often are done without, down to the least', async () => {
