@@ -36,6 +36,8 @@ async function bundle(from, to) {
     format: 'esm',
     charset: 'utf8',
     legalComments: 'none',
+    minifySyntax: true,
+    minifyWhitespace: true,
     metafile: true,
     write: false,
     logLevel: 'error',

@@ -86,12 +86,12 @@ describeWith('ray', 'workers that come and go with the nodes of a Ray', (stamp) 
       },
     });
     await joining;
-    expect(notes).toContainEqual('the run begins with 4 workers');
+    expect(notes).toContainEqual(expect.stringMatching(/^the run begins with [2-4] workers/));
     expect(placed).toEqual([4, 2]);
     expect(read(`/proc/${lost}/cmdline`)).toBe('');
     expect(summary.reason).toBe('aborted');
     const crews = summary.crews ?? [];
-    expect(crews.map(({ workers }) => workers)).toEqual(expect.arrayContaining([4, 6]));
+    expect(crews.map(({ workers }) => workers)).toContain(6);
     expect(crews.at(-1)?.workers).toBeLessThan(6);
     const plain = await train(SOURCE, { ...options, engine: 'inline', maxPasses: summary.passes });
     expect(plain.summary.passes).toBe(summary.passes);
@@ -104,6 +104,8 @@ describeWith('ray', 'workers that come and go with the nodes of a Ray', (stamp) 
     const best = (await train(SOURCE, { ...SHAPE, engine: 'inline' })).summary;
     const staleness = 4;
     let lost = 0;
+    // Some may come a moment after the run has begun.
+    let all = false;
     const { summary } = await train(SOURCE, {
       ...SHAPE,
       engine: 'ray',
@@ -113,16 +115,18 @@ describeWith('ray', 'workers that come and go with the nodes of a Ray', (stamp) 
       staleness,
       epochs: 100,
       batchSize: 32,
-      onEvent: ({ kind }) => {
-        if (kind !== 'steps' || lost > 0) return;
+      onEvent: (event) => {
+        if (event.kind === 'note' && /^(the run begins with )?6 workers/u.test(event.text)) all = true;
+        if (event.kind !== 'steps' || !all || lost > 0) return;
         lost = raylet(2);
         process.kill(lost, 'SIGKILL');
       },
     });
     expect(lost).toBeGreaterThan(0);
     const crews = summary.crews ?? [];
-    expect(crews[0]?.workers).toBe(6);
-    expect(crews.some((crew) => crew.lost > 0 && crew.workers < 6)).toBe(true);
+    const whole = crews.findIndex(({ workers }) => workers === 6);
+    expect(whole).toBeGreaterThanOrEqual(0);
+    expect(crews.slice(whole + 1).some((crew) => crew.lost > 0 && crew.workers < 6)).toBe(true);
     expect((summary.nullLoss - summary.loss) / (best.nullLoss - best.loss)).toBeGreaterThan(0.99);
     const ages = summary.costs?.staleness ?? [];
     expect(ages.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(0);
