@@ -75,6 +75,8 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const limit = BigInt(Math.ceil(setup.epochs * problem.layout.rows));
   const perEpoch = problem.layout.rows / choice.batchSize;
   let rows = Atomics.load(words, ROWS);
+  const started = resumed?.steps ?? 0;
+  let patience = PATIENCE_MS;
   const early = resumed === undefined ? 0 : snapshotsUntil(resumed.rows / problem.layout.rows);
   const before = trainedBefore(job);
   const trainedMs = (): number => before + host.now() - began;
@@ -89,6 +91,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     for (let j = 0; j < count; j += 1) seen[j] = common[j];
     local.set(seen);
     const updates = Number(Atomics.load(words, STEPS));
+    // Ahead by an epoch of its own rows where two share them.
+    if (patience > 0 && number - first - (updates - started) / workers > perEpoch / workers / 2) {
+      const since = host.now();
+      Atomics.wait(words, STEPS, BigInt(updates), patience);
+      patience -= Math.max(1, host.now() - since);
+    }
     const factor = setup.factorAt(updates, perEpoch) * evened(number, updates, workers);
     const read = localStep(setup, batches, number, local, state, factor, decay);
     host.onActivity?.('communicating', number + 1 - first);
@@ -97,6 +105,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     meter.steps += 1;
     meter.rows += read;
     Atomics.add(words, STEPS, 1n);
+    Atomics.notify(words, STEPS);
     rows = Atomics.add(words, ROWS, BigInt(read)) + BigInt(read);
     if (host.rank === 0) {
       const passes = Number(rows) / problem.layout.rows;
@@ -137,6 +146,12 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
 
 /** Steps that a thread is taken to have done at the start, so that the first ones are weighed alike. */
 const BEFORE = 16;
+/**
+ * So long a thread waits in a run, in sum, for others that are far behind. A run may be over in a tenth of a second: one that the
+ * operating system keeps from its core for a moment would else have no part in it, and the weights would be those of the others'
+ * rows. It changes nothing for a thread that is always slow.
+ */
+const PATIENCE_MS = 100;
 /** As at a parameter server (`parameter-server/shares.ts`). */
 const MOST = 2;
 
