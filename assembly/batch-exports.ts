@@ -6,25 +6,25 @@ import { Logistic, Squared } from './losses';
 export function gradientListF32Squared(
   list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
 ): void {
-  batch.gradientList<f32, Squared>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+  batch.gradientList<f32, Squared>(list, count, list + count * batch.ENTRY, columns, blockColumns, w, b, scratch, accumulators, out);
 }
 
 export function gradientListF32Logistic(
   list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
 ): void {
-  batch.gradientList<f32, Logistic>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+  batch.gradientList<f32, Logistic>(list, count, list + count * batch.ENTRY, columns, blockColumns, w, b, scratch, accumulators, out);
 }
 
 export function gradientListF64Squared(
   list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
 ): void {
-  batch.gradientList<f64, Squared>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+  batch.gradientList<f64, Squared>(list, count, list + count * batch.ENTRY, columns, blockColumns, w, b, scratch, accumulators, out);
 }
 
 export function gradientListF64Logistic(
   list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
 ): void {
-  batch.gradientList<f64, Logistic>(list, count, columns, blockColumns, w, b, scratch, accumulators, out);
+  batch.gradientList<f64, Logistic>(list, count, list + count * batch.ENTRY, columns, blockColumns, w, b, scratch, accumulators, out);
 }
 
 export function descendListF32Squared(

@@ -1,6 +1,6 @@
-import { dotsPanel } from './dots';
+import { dotsPair, dotsPanel } from './dots';
 import { ROWS_V, rowsAt, waitingDots } from './page';
-import { derivativeOfRows, foldLanes } from './rows';
+import { derivativeOfRows, foldLanes, rowBytes } from './rows';
 import { LINE } from './simd';
 import { GROUP, flush, setPanel, updatePanel } from './update';
 
@@ -15,6 +15,12 @@ const PANEL: usize = 16;
 const BEGIN: usize = 20;
 const END: usize = 24;
 export const CHUNK: usize = 28;
+/** Entries that are asked for, and whose dots are made, at a time. */
+const AHEAD: usize = 4;
+/** Lines of scratch: dots of so many, residuals, lanes of two scalars, and one for what is asked for. */
+export const LIST_LINES: usize = AHEAD + 4;
+/** Bytes of a page of the operating system. */
+const OS_PAGE: usize = 4096;
 
 /** Sample weights of a panel, those of rows outside [begin, end) replaced by 0: at an address. */
 // @ts-ignore: decorator
@@ -75,49 +81,88 @@ export const CHUNK: usize = 28;
   }
 }
 
-export function gradientList<T, L>(
-  list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
-): void {
-  const dots = scratch;
-  const r = scratch + LINE;
-  const lanes = scratch + 2 * LINE;
-  const rows = LINE / sizeof<T>();
-  for (const end = list + count * ENTRY; list < end; ) {
-    const chunk = load<u32>(list + CHUNK);
-    const sums = out + 16;
-    const single = list + ENTRY == end || load<u32>(list + ENTRY + CHUNK) != chunk;
-    clear(lanes, 2 * LINE);
-    if (!single) clear(sums, columns << 3);
-    let group: usize = <usize>load<u32>(list + PANEL) / GROUP;
-    do {
-      const x: usize = load<u32>(list);
-      const y: usize = load<u32>(list + Y);
-      const offset: usize = load<u32>(list + OFFSET);
-      const begin: usize = load<u32>(list + BEGIN);
-      const last: usize = load<u32>(list + END);
-      const v = masked<T>(load<u32>(list + V), begin, last);
-      const from = (begin & ~1) << 3;
-      const to = ((last + 1) & ~1) << 3;
-      if (single && last - begin == 1) {
-        const at = x + begin * sizeof<T>();
-        store<T>(dots + begin * sizeof<T>(), dotRow<T>(at, columns, blockColumns, w));
-        derivativeOfRows<T, L>(dots, b, y, v, offset, r, lanes, from, to);
-        setRow<T>(at, columns, load<T>(r + begin * sizeof<T>()), sums);
-      } else {
-        if (last - begin < rows) clear(r, LINE);
-        dotsPanel<T>(x, columns, blockColumns, w, dots);
-        derivativeOfRows<T, L>(dots, b, y, v, offset, r, lanes, from, to);
-        if (single) setPanel<T>(x, columns, r, sums);
-        else {
-          const next: usize = <usize>load<u32>(list + PANEL) / GROUP;
-          if (sizeof<T>() == 4 && next != group) flush<T>(columns, accumulators, sums);
-          group = next;
-          updatePanel<T>(x, columns, r, accumulators);
-        }
-      }
+/** One word of what the entries [list, end) need first: so that the ways from memory, and the look-ups of pages, go side by side. */
+// @ts-ignore: decorator
+@inline function touch<T>(list: usize, end: usize, columns: usize, at: usize): void {
+  const lastRow = rowBytes<T>() - 8;
+  let seen: u64 = 0;
+  for (; list < end; list += ENTRY) {
+    const x: usize = load<u32>(list);
+    const y: usize = load<u32>(list + Y);
+    const v: usize = load<u32>(list + V);
+    seen ^= load<u64>(y) ^ load<u64>(v) ^ load<u64>(y + lastRow) ^ load<u64>(v + lastRow);
+    for (let line: usize = 0; line < columns * LINE; line += OS_PAGE) seen ^= load<u64>(x + line);
+  }
+  // Where nothing came of it, a compiler might leave the loads out.
+  store<u64>(at, seen);
+}
+
+/** Dots of the entries [list, end) at `dots`, a line each: of one row where no other counts. */
+// @ts-ignore: decorator
+@inline function dotsOf<T>(list: usize, end: usize, columns: usize, blockColumns: usize, w: usize, dots: usize): void {
+  while (list < end) {
+    const x: usize = load<u32>(list);
+    const begin: usize = load<u32>(list + BEGIN);
+    if (load<u32>(list + END) - <u32>begin == 1) {
+      const row = begin * sizeof<T>();
+      store<T>(dots + row, dotRow<T>(x + row, columns, blockColumns, w));
+    } else if (list + ENTRY < end) {
+      dotsPair<T>(x, load<u32>(list + ENTRY), columns, blockColumns, w, dots, dots + LINE);
       list += ENTRY;
-    } while (list < end && load<u32>(list + CHUNK) == chunk);
-    if (!single) flush<T>(columns, accumulators, sums);
+      dots += LINE;
+    } else dotsPanel<T>(x, columns, blockColumns, w, dots);
+    list += ENTRY;
+    dots += LINE;
+  }
+}
+
+/**
+ * `known`: end of the entries that are listed, of this batch and of those after it. Panels of a batch lie anywhere, and no prefetcher
+ * knows which comes next: so a few are asked for at a time, and their dots are made in pairs.
+ */
+export function gradientList<T, L>(
+  list: usize, count: usize, known: usize, columns: usize, blockColumns: usize, w: usize, b: f64,
+  scratch: usize, accumulators: usize, out: usize,
+): void {
+  const r = scratch + AHEAD * LINE;
+  const lanes = r + LINE;
+  const rows = LINE / sizeof<T>();
+  const end = list + count * ENTRY;
+  let dots = scratch;
+  let group: usize = 0;
+  let isFirst = true;
+  for (let ready = list; list < end; list += ENTRY) {
+    if (list == ready) {
+      const ahead = list + AHEAD * ENTRY;
+      touch<T>(list, ahead < known ? ahead : known, columns, lanes + 2 * LINE);
+      ready = ahead < end ? ahead : end;
+      dotsOf<T>(list, ready, columns, blockColumns, w, scratch);
+      dots = scratch;
+    }
+    const x: usize = load<u32>(list);
+    const panelGroup: usize = <usize>load<u32>(list + PANEL) / GROUP;
+    const begin: usize = load<u32>(list + BEGIN);
+    const last: usize = load<u32>(list + END);
+    const sums = out + 16;
+    const isLast = list + ENTRY == end || load<u32>(list + ENTRY + CHUNK) != load<u32>(list + CHUNK);
+    if (isFirst) clear(lanes, 2 * LINE);
+    if (last - begin < rows) clear(r, LINE);
+    const v = masked<T>(load<u32>(list + V), begin, last);
+    derivativeOfRows<T, L>(dots, b, load<u32>(list + Y), v, load<u32>(list + OFFSET), r, lanes, (begin & ~1) << 3, ((last + 1) & ~1) << 3);
+    dots += LINE;
+    if (isFirst && isLast) {
+      const row = begin * sizeof<T>();
+      if (last - begin == 1) setRow<T>(x + row, columns, load<T>(r + row), sums);
+      else setPanel<T>(x, columns, r, sums);
+    } else {
+      if (isFirst) clear(sums, columns << 3);
+      else if (sizeof<T>() == 4 && panelGroup != group) flush<T>(columns, accumulators, sums);
+      group = panelGroup;
+      updatePanel<T>(x, columns, r, accumulators);
+      if (isLast) flush<T>(columns, accumulators, sums);
+    }
+    isFirst = isLast;
+    if (!isLast) continue;
     store<f64>(out, foldLanes(lanes));
     store<f64>(out + 8, foldLanes(lanes + LINE));
     out = sums + (columns << 3);

@@ -1,4 +1,4 @@
-import { CHUNK, ENTRY, addSums, gradientList } from './batch';
+import { CHUNK, ENTRY, LIST_LINES, addSums, gradientList } from './batch';
 import { splat } from './math';
 import { LINE, storePair } from './simd';
 
@@ -9,8 +9,6 @@ const BATCH: usize = 32;
 const DIVISOR: usize = 8;
 const RATE: usize = 16;
 const SHARE: usize = 24;
-/** Lines of scratch that `gradientList` takes. */
-const LIST_LINES: usize = 4;
 
 /** Adds the chunks' sums at `out` into the first of them, in the tree over chunks; `stack` holds 33 pairs of u32. */
 function addChunks(list: usize, end: usize, columns: usize, out: usize, stack: usize): void {
@@ -82,13 +80,15 @@ function average(count: usize, at: usize, mean: usize, share: f64): void {
 ): void {
   for (let j: usize = 0; j < columns; j += 1) store<T>(w + j * sizeof<T>(), <T>load<f64>(at + (j << 3)));
   const b = at + (columns << 3);
+  let known = list;
+  for (let i: usize = 0; i < count; i += 1) known += <usize>load<u32>(batches + i * BATCH) * ENTRY;
   for (const end = batches + count * BATCH; batches < end; batches += BATCH) {
     const entries: usize = load<u32>(batches);
     const next = list + entries * ENTRY;
     const divisor = load<f64>(batches + DIVISOR);
     const rate = load<f64>(batches + RATE);
     const share = load<f64>(batches + SHARE);
-    gradientList<T, L>(list, entries, columns, blockColumns, w, load<f64>(b), scratch, accumulators, out);
+    gradientList<T, L>(list, entries, known, columns, blockColumns, w, load<f64>(b), scratch, accumulators, out);
     if (load<u32>(list + CHUNK) != load<u32>(next - ENTRY + CHUNK)) addChunks(list, next, columns, out, scratch + LIST_LINES * LINE);
     step<T>(columns, out + 16, at, w, divisor, rate, l2);
     if (intercept != 0) store<f64>(b, load<f64>(b) - rate * (load<f64>(out + 8) / divisor));

@@ -9,7 +9,7 @@ let page: usize = 0;
 export const ROWS_Z: usize = 512;
 export const ROWS_E: usize = 640;
 export const ROWS_V: usize = 768;
-/** Waiting dots, 48 levels of a line each. */
+/** Waiting dots, 48 levels of two lines each: of one panel, or of a pair. */
 const WAITING_DOTS: usize = 1024;
 
 export const ONE: usize = 0;
@@ -61,7 +61,7 @@ function writeConstants(at: usize): void {
   store<f64>(at + LOG_TAIL + 48, 0.146171283998073);
 }
 
-/** Gives this instance 4 KiB of its own. */
+/** Gives this instance 8 KiB of its own. */
 export function initialize(at: usize): void {
   page = at;
   writeConstants(at);

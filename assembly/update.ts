@@ -5,6 +5,15 @@ const ACCUMULATOR: usize = 16;
 /** Panels between two flushes, f32. */
 export const GROUP: usize = 16;
 
+/** One panel's share of a column, in the lanes of an accumulator; r0 to r3: the panel's residuals. */
+// @ts-ignore: decorator
+@inline function share<T>(x: usize, r0: v128, r1: v128, r2: v128, r3: v128): v128 {
+  return add<T>(
+    add<T>(mul<T>(quarter(x, 0), r0), mul<T>(quarter(x, 1), r1)),
+    add<T>(mul<T>(quarter(x, 2), r2), mul<T>(quarter(x, 3), r3)),
+  );
+}
+
 /** One panel's share of every column's accumulator. */
 // @ts-ignore: decorator
 @inline export function updatePanel<T>(x: usize, columns: usize, r: usize, accumulators: usize): void {
@@ -13,11 +22,7 @@ export const GROUP: usize = 16;
   const r2 = quarter(r, 2);
   const r3 = quarter(r, 3);
   for (const end = accumulators + columns * ACCUMULATOR; accumulators < end; accumulators += ACCUMULATOR) {
-    const t = add<T>(
-      add<T>(mul<T>(quarter(x, 0), r0), mul<T>(quarter(x, 1), r1)),
-      add<T>(mul<T>(quarter(x, 2), r2), mul<T>(quarter(x, 3), r3)),
-    );
-    v128.store(accumulators, add<T>(v128.load(accumulators), t));
+    v128.store(accumulators, add<T>(v128.load(accumulators), share<T>(x, r0, r1, r2, r3)));
     x += LINE;
   }
 }
@@ -29,12 +34,18 @@ export const GROUP: usize = 16;
   const r1 = quarter(r, 1);
   const r2 = quarter(r, 2);
   const r3 = quarter(r, 3);
-  for (const end = sums + (columns << 3); sums < end; sums += 8) {
-    const t = add<T>(
-      add<T>(mul<T>(quarter(x, 0), r0), mul<T>(quarter(x, 1), r1)),
-      add<T>(mul<T>(quarter(x, 2), r2), mul<T>(quarter(x, 3), r3)),
-    );
-    store<f64>(sums, fold<T>(t) + 0);
+  const end = sums + (columns << 3);
+  const zero = f64x2.splat(0);
+  for (; sums + 32 <= end; sums += 32) {
+    const t0 = share<T>(x, r0, r1, r2, r3);
+    const t1 = share<T>(x + LINE, r0, r1, r2, r3);
+    const t2 = share<T>(x + 2 * LINE, r0, r1, r2, r3);
+    const t3 = share<T>(x + 3 * LINE, r0, r1, r2, r3);
+    foldFour<T>(sums, zero, zero, t0, t1, t2, t3);
+    x += 4 * LINE;
+  }
+  for (; sums < end; sums += 8) {
+    store<f64>(sums, fold<T>(share<T>(x, r0, r1, r2, r3)) + 0);
     x += LINE;
   }
 }
@@ -50,11 +61,47 @@ export const GROUP: usize = 16;
   );
 }
 
+/** The folds of four accumulators, added to two f64 each, as `fold` gives them: four columns by the shuffles that one would take. */
+// @ts-ignore: decorator
+@inline function foldFour<T>(to: usize, before01: v128, before23: v128, a: v128, b: v128, c: v128, d: v128): void {
+  if (sizeof<T>() == 8) {
+    const ab = f64x2.add(v128.shuffle<i64>(a, b, 0, 2), v128.shuffle<i64>(a, b, 1, 3));
+    const cd = f64x2.add(v128.shuffle<i64>(c, d, 0, 2), v128.shuffle<i64>(c, d, 1, 3));
+    v128.store(to, f64x2.add(before01, ab));
+    v128.store(to + 16, f64x2.add(before23, cd));
+    return;
+  }
+  const ab01 = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+  const ab23 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+  const cd01 = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+  const cd23 = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  const folds = f32x4.add(
+    f32x4.add(v128.shuffle<i64>(ab01, cd01, 0, 2), v128.shuffle<i64>(ab01, cd01, 1, 3)),
+    f32x4.add(v128.shuffle<i64>(ab23, cd23, 0, 2), v128.shuffle<i64>(ab23, cd23, 1, 3)),
+  );
+  v128.store(to, f64x2.add(before01, f64x2.promote_low_f32x4(folds)));
+  v128.store(to + 16, f64x2.add(before23, f64x2.promote_low_f32x4(v128.shuffle<i64>(folds, folds, 1, 1))));
+}
+
 // @ts-ignore: decorator
 @inline export function flush<T>(columns: usize, accumulators: usize, sums: usize): void {
-  for (const end = sums + (columns << 3); sums < end; sums += 8) {
+  const end = sums + (columns << 3);
+  const zero = i64x2.splat(0);
+  for (; sums + 32 <= end; sums += 32) {
+    const a = quarter(accumulators, 0);
+    const b = quarter(accumulators, 1);
+    const c = quarter(accumulators, 2);
+    const d = quarter(accumulators, 3);
+    foldFour<T>(sums, v128.load(sums), v128.load(sums + 16), a, b, c, d);
+    v128.store(accumulators, zero);
+    v128.store(accumulators + 16, zero);
+    v128.store(accumulators + 32, zero);
+    v128.store(accumulators + 48, zero);
+    accumulators += 4 * ACCUMULATOR;
+  }
+  for (; sums < end; sums += 8) {
     store<f64>(sums, load<f64>(sums) + fold<T>(v128.load(accumulators)));
-    v128.store(accumulators, i64x2.splat(0));
+    v128.store(accumulators, zero);
     accumulators += ACCUMULATOR;
   }
 }

@@ -29,6 +29,9 @@ export interface BatchSpeedup {
   readonly engine: 'threads' | 'processes';
   readonly rows: number;
   readonly columns: number;
+  /** Of the second to the fifth epoch, while V8 still compiles what a step runs. */
+  readonly early: number;
+  /** Of the shortest epoch after that. */
   readonly speedup: number;
 }
 
@@ -159,17 +162,18 @@ export async function benchBatches(peers: <T>(args: readonly string[]) => T | un
 const BATCHES = { threads: [16, 64, 128, 256, 512, 1024, 4096], processes: [256, 512, 1024, 2048, 4096, 16_384] } as const;
 
 /** The smallest batch from which on two workers are faster than one, whatever its size; undefined where there is none. */
-export function crossing(rows: readonly BatchSpeedup[], engine: BatchSpeedup['engine']): number | undefined {
-  const own = rows.filter((row) => row.engine === engine);
-  const last = own.findLastIndex(({ speedup }) => speedup <= 1);
-  return own[last + 1]?.rows;
+export function crossing(rows: readonly BatchSpeedup[], when: 'early' | 'speedup'): number | undefined {
+  return rows[rows.findLastIndex((row) => row[when] <= 1) + 1]?.rows;
 }
 
-/** Whole runs: 400 MB of f32 with 1,000 columns. */
-export async function benchBatchSpeedups(): Promise<BatchSpeedup[]> {
+const EARLY_EPOCHS = 4;
+const LATE_EPOCHS = 12;
+
+/** Whole runs: 400 MB of f32 with 1,000 columns. `onRow` hears of each row as it is there: the whole table takes minutes. */
+export async function benchBatchSpeedups(onRow: (row: BatchSpeedup) => void = () => undefined): Promise<BatchSpeedup[]> {
   const columns = 1000;
   const data = generate(100_000, columns, 10);
-  const secondsOf = async (engine: BatchSpeedup['engine'], batchSize: number, workers: number): Promise<number> => {
+  const epochsOf = async (engine: BatchSpeedup['engine'], batchSize: number, workers: number): Promise<{ early: number; late: number }> => {
     const times: number[] = [];
     const options: TrainOptions = {
       validationFraction: 0,
@@ -177,7 +181,7 @@ export async function benchBatchSpeedups(): Promise<BatchSpeedup[]> {
       learningRate: 1e-3,
       precondition: 'none',
       batchSize,
-      epochs: 4,
+      epochs: 1 + EARLY_EPOCHS + LATE_EPOCHS,
       engine,
       workers,
       onEvent: (event) => {
@@ -185,11 +189,19 @@ export async function benchBatchSpeedups(): Promise<BatchSpeedup[]> {
       },
     };
     await train(data, options);
-    return Math.min(...times.slice(1).map((at, i) => at - (times[i] as number))) / 1000;
+    // Times are those of the readings at the beginning and after each epoch; the first epoch has what comes once in it.
+    const epochs = times.slice(2).map((at, i) => at - (times[i + 1] as number));
+    const early = epochs.slice(0, EARLY_EPOCHS).reduce((sum, epoch) => sum + epoch, 0);
+    return { early, late: Math.min(...epochs.slice(EARLY_EPOCHS)) };
   };
   const rows: BatchSpeedup[] = [];
   for (const engine of ['threads', 'processes'] as const)
-    for (const batch of BATCHES[engine])
-      rows.push({ engine, rows: batch, columns, speedup: (await secondsOf(engine, batch, 1)) / (await secondsOf(engine, batch, 2)) });
+    for (const batch of BATCHES[engine]) {
+      const one = await epochsOf(engine, batch, 1);
+      const two = await epochsOf(engine, batch, 2);
+      const row = { engine, rows: batch, columns, early: one.early / two.early, speedup: one.late / two.late };
+      rows.push(row);
+      onRow(row);
+    }
   return rows;
 }

@@ -145,14 +145,18 @@ async function main(parts: readonly string[]): Promise<void> {
         row.peerRate === undefined ? '' : number(row.peerRate, 0),
       ]),
     );
-    const speedups = await benchBatchSpeedups();
+    const speedups = await benchBatchSpeedups((row) =>
+      console.log(`  ${row.engine}, ${row.rows} rows a batch: two against one ${number(row.early)} × early, ${number(row.speedup)} × then`),
+    );
     results.batchSpeedups = speedups;
-    for (const engine of ['threads', 'processes'] as const)
+    for (const engine of ['threads', 'processes'] as const) {
+      const own = speedups.filter((row) => row.engine === engine);
       table(
-        `epochs of mini-batches on ${engine}, the reading that judges them included: 100,000 × 1,000 of f32; two are faster from ${crossing(speedups, engine) ?? 'no'} rows on`,
-        ['rows of a batch', 'two against one'],
-        speedups.filter((row) => row.engine === engine).map((row) => [String(row.rows), `${number(row.speedup)} ×`]),
+        `epochs of mini-batches on ${engine}, the readings that judge them included: 100,000 × 1,000 of f32; two are faster from ${crossing(own, 'early') ?? 'no'} rows on in the first epochs, from ${crossing(own, 'speedup') ?? 'no'} rows on then`,
+        ['rows of a batch', 'two against one, epochs 2 to 5', 'then'],
+        own.map((row) => [String(row.rows), `${number(row.early)} ×`, `${number(row.speedup)} ×`]),
       );
+    }
   }
   if (parts.includes('training')) {
     results.training = await benchTraining(peers);

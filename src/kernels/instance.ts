@@ -7,7 +7,7 @@ import { WASM_BASE64 } from './wasm-bytes.ts';
 export type WasmFunction = (...values: number[]) => void;
 
 /** Bytes that an instance needs of its own (`assembly/page.ts`). */
-const PAGE_BYTES = 4096;
+const PAGE_BYTES = 8192;
 
 let compiled: WebAssembly.Module | undefined;
 

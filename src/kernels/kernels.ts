@@ -32,7 +32,7 @@ export const LANES = 8;
 export const LIST = { x: 0, y: 1, v: 2, offset: 3, panel: 4, begin: 5, end: 6, chunk: 7 } as const;
 export const LIST_WORDS = 8;
 /** Bytes of scratch that kernels of lists need: lines of 64. */
-export const LIST_SCRATCH_BYTES = 704;
+export const LIST_SCRATCH_BYTES = 832;
 /**
  * Words, in f64, of a batch of `descendList`: how many entries it has (a u32 in the lower half), what its sums are divided by, the
  * step's rate, and its share of the mean (0: the mean stays as it is).

@@ -3,6 +3,7 @@ import { assert, ParagradError } from '../../errors.ts';
 import type { Message, MessageHeader } from '../channel.ts';
 import { peerLost, timedOut } from '../failures.ts';
 import type { PolledChannel } from '../inbox.ts';
+import { SPIN_US, TIMEOUT_MS } from './memory.ts';
 
 /**
  * Channels between the threads of one process: one slot in shared memory for each direction of each pair, which holds one message.
@@ -37,8 +38,6 @@ const LENGTH = 5;
 const EMPTY = 0;
 const FULL = 1;
 const SPINS_PER_LOOK = 100;
-const SPIN_US = 50;
-const TIMEOUT_MS = 120_000;
 
 const rankLine = (rank: number): number => (1 + rank) * LINE_WORDS;
 
