@@ -9,7 +9,8 @@ import { LocalRay } from '../src/engines/ray/local.ts';
 import { zip } from '../src/engines/ray/zip.ts';
 import { normal } from '../src/random.ts';
 import { train } from '../src/run/train.ts';
-import type { RunSummary, TrainOptions } from '../src/run/types.ts';
+import type { TrainOptions } from '../src/run/train-options.ts';
+import type { RunSummary } from '../src/run/types.ts';
 
 /**
  * A parameter server on a Ray of two nodes on this machine, in turns with the one that Ray's documentation teaches (NumPy), with

@@ -4,7 +4,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fillUniform, normal } from '../src/random.ts';
 import { train } from '../src/run/train.ts';
-import type { RunEvent, RunSummary, TrainOptions } from '../src/run/types.ts';
+import type { TrainOptions } from '../src/run/train-options.ts';
+import type { RunEvent, RunSummary } from '../src/run/types.ts';
 
 /**
  * Time to 1 % of the optimum for every strategy, with and without a slow worker, beside scikit-learn's SGD and Vowpal Wabbit on the same arrays

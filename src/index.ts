@@ -27,4 +27,5 @@ export { type PrepareOptions, type PrepareSummary, prepare } from './run/prepare
 export { writeReport } from './run/report/report.ts';
 export { type ResumeOptions, resume } from './run/resume.ts';
 export { type TrainedRun, train } from './run/train.ts';
-export type { Coefficient, PlanSummary, RunEvent, RunSummary, SchemaSummary, TrainOptions } from './run/types.ts';
+export type { TrainOptions } from './run/train-options.ts';
+export type { Coefficient, PlanSummary, RunEvent, RunSummary, SchemaSummary } from './run/types.ts';

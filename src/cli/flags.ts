@@ -1,6 +1,6 @@
 import type { TableSource } from '../data/source-files.ts';
 import type { PrepareOptions } from '../run/prepare.ts';
-import type { TrainOptions } from '../run/types.ts';
+import type { TrainOptions } from '../run/train-options.ts';
 
 /** What the command line hands to each command: its options by name, parsed. `program.ts` defines them, `commands/` take them. */
 

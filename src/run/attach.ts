@@ -4,7 +4,7 @@ import { ParagradError } from '../errors.ts';
 import { datasetAt, withoutEncoding } from './dataset.ts';
 import { forgetJob, jobFile } from './jobs.ts';
 import { runTraining, type TrainedRun } from './train.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /**

@@ -4,7 +4,7 @@ import { DEFAULT_BATCH_ROWS, DEFAULT_BATCH_TOLERANCE, DEFAULT_COSINE_EPOCHS } fr
 import { SCHEDULES } from '../update/batch/schedule.ts';
 import { OF_BATCHES, TAKING_BATCHES } from '../update/index.ts';
 import { takesBatches } from './strategy-options.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** The options of mini-batches, and what is different about others where there are any. */
 

@@ -1,6 +1,6 @@
 import { nearestName } from '../data/names.ts';
 import { ParagradError } from '../errors.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** What kinds of value an option takes: programs in JavaScript have no types that would say so. */
 type Kind = 'string' | 'number' | 'boolean' | 'strings' | 'function' | 'signal';

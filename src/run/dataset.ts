@@ -9,7 +9,8 @@ import type { Layout } from '../partition/layout.ts';
 import { requireFolder } from './arguments.ts';
 import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
 import { schemaSummary } from './summary.ts';
-import type { SchemaSummary, TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { SchemaSummary } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /** Options that say what becomes of the source: `prepare` takes them, and a dataset has them inside. */

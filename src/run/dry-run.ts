@@ -10,7 +10,8 @@ import { choicesOf, type ResolvedOptions, resolveOptions } from './options.ts';
 import { describePlan, planOf } from './plan.ts';
 import { strategyChoice } from './strategy-options.ts';
 import { strategyPlan } from './strategy-plan.ts';
-import type { PlanSummary, TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { PlanSummary } from './types.ts';
 
 /** What a run would be. */
 export interface DryRun {

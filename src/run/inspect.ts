@@ -11,7 +11,7 @@ import { ParagradError } from '../errors.ts';
 import { requireTable } from './arguments.ts';
 import { choicesOf, resolveOptions } from './options.ts';
 import { checkOutFile } from './out-paths.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** Most frequent values that are shown of a category. */
 const TOP = 5;

@@ -2,7 +2,7 @@ import { type Compression, parseCompression } from '../communicate/compressed.ts
 import { parseLinkDelay, parseLinkRate } from '../communicate/link.ts';
 import type { EngineOptions } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** Options of the connections between processes, and of what moves on them. */
 type Given = Pick<TrainOptions, 'linkDelay' | 'linkRate' | 'compress' | 'optimizer' | 'lineSearch' | 'l2'> & {

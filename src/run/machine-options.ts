@@ -2,7 +2,7 @@ import type { EngineOptions } from '../engines/engine.ts';
 import { hostAndPort } from '../engines/machines/address.ts';
 import { readKey } from '../engines/machines/key-file.ts';
 import { ParagradError } from '../errors.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** Options of workers on machines that the user starts: what they may be, and what the engine makes of them. */
 export const OF_MACHINES = ['bind', 'hosts', 'keyFile', 'joinTimeoutSeconds'] as const;

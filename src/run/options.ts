@@ -9,7 +9,7 @@ import { checkLinkOptions } from './link-options.ts';
 import { requirePath } from './out-paths.ts';
 import { checkProcessOptions } from './process-options.ts';
 import { checkStrategyOptions, takesBatches } from './strategy-options.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 import { checkWorkers } from './workers.ts';
 
 /** Options with the defaults filled in, as they go into `config.json`. What only the data can decide stays open. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { ParagradError } from '../errors.ts';
 import { takenOf } from '../strategies/parameter-server/order.ts';
 import { CONFIG, orderFile } from './model-folder.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** What a replay must have as the run had it: all that decides gradients and steps. */
 const SAME = {

@@ -7,7 +7,8 @@ import { bytesOfShare, nodesOfShare, type Partition, type PartitionKind, partiti
 import { coverOf } from '../partition/tree.ts';
 import { type Exchanged, stepTraffic } from './step-traffic.ts';
 import { clientCount, strategyPartition, takesBatches } from './strategy-options.ts';
-import type { PlanSummary, TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { PlanSummary } from './types.ts';
 import { workersOf } from './workers.ts';
 
 /** Below this many bytes of x a pass takes less than the start of a thread saves. */

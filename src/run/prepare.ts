@@ -20,7 +20,8 @@ import { type ResolvedOptions, resolveOptions } from './options.ts';
 import { checkOutFolder } from './out-paths.ts';
 import { NewFolder } from './run-folder.ts';
 import { skipNotes } from './summary.ts';
-import type { RunEvent, TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { RunEvent } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 import { mostWorkers } from './workers.ts';
 

@@ -5,7 +5,7 @@ import { STRATEGIES } from '../strategies/registry.ts';
 import { linkOptionsOf } from './link-options.ts';
 import { checkMachineOptions, type MachineChoices, machinesOf, OF_MACHINES } from './machine-options.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 import { mostWorkers } from './workers.ts';
 
 /** Options of `--engine processes`: what they may be, and what the engine makes of them. */

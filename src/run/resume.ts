@@ -11,7 +11,7 @@ import { type Inputs, requirePath } from './out-paths.ts';
 import { withoutProcesses } from './process-options.ts';
 import type { TrainedRun } from './train.ts';
 import { runTraining } from './train.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 import { NUMERICS_VERSION } from './version.ts';
 
 /** What may be different when a run goes on: nothing that decides a bit of the result. */

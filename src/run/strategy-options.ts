@@ -10,7 +10,7 @@ import { LATE_RULES } from '../strategies/parameter-server/late.ts';
 import { STRATEGIES } from '../strategies/registry.ts';
 import { DEFAULT_BATCH_ROWS } from '../update/batch/defaults.ts';
 import { type ReplayedOption, readOrders } from './orders.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 import { mostWorkers } from './workers.ts';
 
 /** Options of strategies: who takes which, what they may be, and what does not go together. */

@@ -8,7 +8,8 @@ import { clientsOf, hostedBy } from '../strategies/clients.ts';
 import { HEAD_BYTES } from '../strategies/parameter-server/messages.ts';
 import { segmentsOf } from '../strategies/parameter-server/segments.ts';
 import type { Plan } from './plan.ts';
-import type { StrategyPlan, StrategySend, TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { StrategyPlan, StrategySend } from './types.ts';
 
 const F64 = 8;
 

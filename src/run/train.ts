@@ -31,7 +31,8 @@ import { type RowsOfWorkers, rowsOfWorkers } from './rows-of-workers.ts';
 import { NewFolder } from './run-folder.ts';
 import { strategyChoice } from './strategy-options.ts';
 import { schemaSummary, summaryOf } from './summary.ts';
-import type { RunEvent, RunSummary, TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { RunEvent, RunSummary } from './types.ts';
 import { validate } from './validate.ts';
 
 export interface TrainedRun {

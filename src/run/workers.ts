@@ -1,6 +1,6 @@
 import { WITH_PROCESSES } from '../engines/engine.ts';
 import { ParagradError } from '../errors.ts';
-import type { TrainOptions } from './types.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** `--workers`: a number, or from how many to how many, where workers may come and go in a run. */
 

@@ -13,7 +13,7 @@ import { resolveOptions } from '../../src/run/options.ts';
 import { type PrepareOptions, prepare } from '../../src/run/prepare.ts';
 import { resume } from '../../src/run/resume.ts';
 import { train } from '../../src/run/train.ts';
-import type { TrainOptions } from '../../src/run/types.ts';
+import type { TrainOptions } from '../../src/run/train-options.ts';
 import { NUMERICS_VERSION } from '../../src/run/version.ts';
 import { failure, temporaryFolder, writeFile } from '../data/helpers.ts';
 import { mixedCsv } from './tables.ts';

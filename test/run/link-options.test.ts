@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { linkOptionsOf } from '../../src/run/link-options.ts';
 import { resolveOptions } from '../../src/run/options.ts';
-import type { TrainOptions } from '../../src/run/types.ts';
+import type { TrainOptions } from '../../src/run/train-options.ts';
 
 const resolve = (options: Partial<TrainOptions>): unknown => resolveOptions({ target: 'y', engine: 'processes', workers: 2, ...options });
 

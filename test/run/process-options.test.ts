@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ParagradError } from '../../src/errors.ts';
 import { resolveOptions } from '../../src/run/options.ts';
 import { engineOptionsOf } from '../../src/run/process-options.ts';
-import type { TrainOptions } from '../../src/run/types.ts';
+import type { TrainOptions } from '../../src/run/train-options.ts';
 
 const PROCESSES = { engine: 'processes', workers: 3 } as const;
 

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { prepare } from '../../src/run/prepare.ts';
 import { resume } from '../../src/run/resume.ts';
 import { train } from '../../src/run/train.ts';
-import type { RunEvent, RunSummary, TrainOptions } from '../../src/run/types.ts';
+import type { TrainOptions } from '../../src/run/train-options.ts';
+import type { RunEvent, RunSummary } from '../../src/run/types.ts';
 import { generator } from '../support/problems.ts';
 import { Ground } from '../support/processes.ts';
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ArraySource } from '../../src/data/arrays.ts';
 import { resolveOptions } from '../../src/run/options.ts';
 import { train } from '../../src/run/train.ts';
-import type { TrainOptions } from '../../src/run/types.ts';
+import type { TrainOptions } from '../../src/run/train-options.ts';
 import { generator } from '../support/problems.ts';
 
 let folder: string;

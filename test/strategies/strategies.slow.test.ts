@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inline } from '../../src/engines/inline.ts';
 import { train } from '../../src/run/train.ts';
-import type { TrainOptions } from '../../src/run/types.ts';
+import type { TrainOptions } from '../../src/run/train-options.ts';
 import { generator } from '../support/problems.ts';
 import { onThreads, strategyJob } from './choices.ts';
 

@@ -4,7 +4,8 @@ import { findFiles, isReadOnce, labelOf, type TableSource } from '../../data/sou
 import { ParagradError } from '../../errors.ts';
 import type { ResumeOptions } from '../../run/resume.ts';
 import type { TrainedRun } from '../../run/train.ts';
-import type { RunSummary, TrainOptions } from '../../run/types.ts';
+import type { TrainOptions } from '../../run/train-options.ts';
+import type { RunSummary } from '../../run/types.ts';
 import type { TrainFlags } from '../flags.ts';
 import { firstStepSection, planSection, updateSection } from '../format/explain.ts';
 import { json } from '../format/json.ts';

@@ -1,7 +1,7 @@
 import type { ArraySource } from '../../data/arrays.ts';
 import { normal, uniform } from '../../random.ts';
 import { train } from '../train.ts';
-import type { TrainOptions } from '../types.ts';
+import type { TrainOptions } from '../train-options.ts';
 
 /** One problem of the self-test, and what comes out of it on every machine. */
 interface Case {

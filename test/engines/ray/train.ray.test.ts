@@ -11,7 +11,8 @@ import { attach } from '../../../src/run/attach.ts';
 import { loadModel } from '../../../src/run/model-folder.ts';
 import { resume } from '../../../src/run/resume.ts';
 import { type TrainedRun, train } from '../../../src/run/train.ts';
-import type { RunEvent, TrainOptions } from '../../../src/run/types.ts';
+import type { TrainOptions } from '../../../src/run/train-options.ts';
+import type { RunEvent } from '../../../src/run/types.ts';
 import { describeWith } from '../../support/components.ts';
 import { type RealCluster, realCluster } from './real-cluster.ts';
 
