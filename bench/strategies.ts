@@ -39,7 +39,7 @@ const CASES: readonly (readonly [string, TrainOptions])[] = [
   ['parameter-server, asynchronous, damped', { ...short, epochs: 0.5, strategy: 'parameter-server', late: 'damp' }],
   ['local-sgd', { ...short, strategy: 'local-sgd', batchSize: 64 }],
   ['gossip', { ...short, strategy: 'gossip' }],
-  ['hogwild', { ...short, strategy: 'hogwild' }],
+  ['hogwild', { ...short, epochs: 0.375, strategy: 'hogwild' }],
 ];
 
 interface Arrays {
