@@ -4,19 +4,15 @@ import type { RunCosts } from '../../monitor/costs.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { hostOf } from '../host.ts';
 import type { RunSummary } from '../types.ts';
-import { calibrationChart } from './charts/calibration.ts';
 import { coefficientsChart } from './charts/coefficients.ts';
-import { confusionChart } from './charts/confusion.ts';
-import { errorHistogram } from './charts/histogram.ts';
-import { type LossPoint, lossCurve } from './charts/loss-curve.ts';
-import { penaltyChart } from './charts/penalties.ts';
+import type { LossPoint } from './charts/loss-curve.ts';
 import { planChart } from './charts/plan.ts';
-import { predictedChart } from './charts/predicted.ts';
-import { rocChart } from './charts/roc.ts';
-import { timeChart } from './charts/time.ts';
 import { MOST_RANKS, workersChart } from './charts/workers.ts';
+import { figure, section, table } from './elements.ts';
+import { learning, penalties } from './learning.ts';
+import { CLASSES_SHOWN, predicting } from './predicting.ts';
 import { STYLE } from './style.ts';
-import { bytes, html, number, percent, plural, seconds, shorten, tenths } from './text.ts';
+import { bytes, html, number, percent, plural, seconds, tenths } from './text.ts';
 
 /** What a report is made from: all of it lies in a run folder. */
 export interface ReportData {
@@ -27,10 +23,6 @@ export interface ReportData {
 }
 
 const COEFFICIENTS_SHOWN = 20;
-const NAME_CHARACTERS = 28;
-/** Classes that a confusion matrix has room for, and that a table lists. */
-const CONFUSION_SHOWN = 20;
-const CLASSES_SHOWN = 40;
 const MODELS: Readonly<Record<string, string>> = {
   linear: 'linear regression',
   logistic: 'logistic regression',
@@ -46,9 +38,9 @@ export function reportPage(data: ReportData): string {
     header(summary),
     measures(summary),
     warning(summary),
-    learning(data),
+    learning(summary, data.steps),
     penalties(summary),
-    predicting(data),
+    predicting(summary.schema, data.diagnostics),
     coefficients(summary),
     work(summary),
     details(summary),
@@ -112,127 +104,6 @@ function warning({ converged, reason, notes }: RunSummary): string {
   return lines.length === 0 ? '' : `<div class="note">${lines.map((line) => `<p>${html(line)}</p>`).join('')}</div>`;
 }
 
-function figure(title: string, caption: string, chart: string): string {
-  return `<figure><h3>${html(title)}</h3><figcaption>${html(caption)}</figcaption>${chart}</figure>`;
-}
-
-function section(title: string, figures: readonly string[]): string {
-  return figures.length === 0 ? '' : `<h2>${html(title)}</h2>\n<div class="charts">${figures.join('\n')}</div>`;
-}
-
-/** Steps, and what lies at both ends of them. */
-function lossPoints({ summary, steps }: ReportData): LossPoint[] {
-  const { nullLoss, loss, passes } = summary;
-  const begun = steps.some(({ objective }) => objective !== null && Math.abs(objective - nullLoss) <= 1e-9 * Math.abs(nullLoss));
-  const ended = steps.some((step) => step.passes >= passes);
-  return [...(begun ? [] : [{ passes: 0, objective: nullLoss }]), ...steps, ...(ended ? [] : [{ passes, objective: loss }])];
-}
-
-function learning(data: ReportData): string {
-  const { summary } = data;
-  const { nullLoss, loss, gap, seconds: time, optimizer, reason, l2, dtype, seed, passes } = summary;
-  const chart = lossCurve({ points: lossPoints(data), nullLoss, best: loss - (gap ?? 0) });
-  const stretches = [
-    { name: 'read', seconds: time.read },
-    { name: 'encode', seconds: time.encode },
-    { name: 'train', seconds: time.train },
-    { name: 'the rest', seconds: Math.max(0, time.total - time.read - time.encode - time.train) },
-  ];
-  const left = gap === null || !(nullLoss > loss) ? '–' : number(gap / (nullLoss - loss + gap), 2);
-  const run = table([
-    ['optimizer', optimizer],
-    ['ended', `${reason}, after ${plural(tenths(passes), 'pass', 'passes')}`],
-    ['gain still to come', left],
-    ['l2', number(l2)],
-    ['dtype, seed', `${dtype}, ${seed}`],
-  ]);
-  const caption = `From ${number(nullLoss)} (the intercept alone) to ${number(loss)}, penalty included.`;
-  return section('How it learned', [
-    ...(chart === undefined ? [] : [figure('Loss', caption, chart)]),
-    figure('Run', `${seconds(time.total)}, of it ${seconds(time.train)} in training.`, timeChart(stretches) + run),
-  ]);
-}
-
-/** What `--l2 auto` tried. */
-function penalties({ l2Path, l2 }: RunSummary): string {
-  if (l2Path === undefined) return '';
-  const rows = l2Path.map((value) => [
-    number(value.l2, 3),
-    number(value.validationLoss, 6),
-    number(value.trainingLoss, 6),
-    number(value.passes, 15),
-    value.l2 === l2 ? 'chosen' : '',
-  ]);
-  const chart = penaltyChart(l2Path, l2);
-  const caption = 'Validation rows, and dashed the training rows. The lowest validation loss decides, the larger penalty of equal ones.';
-  return section('How strong a penalty', [
-    ...(chart === undefined ? [] : [figure('Penalties', caption, chart)]),
-    figure(
-      'What was tried',
-      'Losses are without the penalty.',
-      table([['l2', 'validation', 'training', 'passes', ''], ...rows], 'figures'),
-    ),
-  ]);
-}
-
-function predicting({ summary: { schema }, diagnostics }: ReportData): string {
-  if (diagnostics === null) return '';
-  const target = shorten(schema.target, NAME_CHARACTERS);
-  if (diagnostics.kind === 'number')
-    return section('How well it predicts', [
-      figure(
-        'Predicted against actual',
-        `${plural(diagnostics.points.length, 'validation row')}; on the line a prediction is right.`,
-        predictedChart(diagnostics.points, target),
-      ),
-      figure(
-        'Errors',
-        'Validation rows by the error of their prediction; the outer bars hold the rest.',
-        errorHistogram(diagnostics.errors),
-      ),
-    ]);
-  if (diagnostics.kind === 'labels') {
-    const labels = schema.classes ?? [];
-    const fits = labels.length <= CONFUSION_SHOWN;
-    return section('How well it predicts', [
-      ...(fits
-        ? [
-            figure(
-              'Confusion',
-              'Validation rows of each class, by the class that they are called.',
-              confusionChart(diagnostics.confusion, labels),
-            ),
-          ]
-        : []),
-      figure('Classes', 'Part of the rows called so that are, and part of the rows that are called so.', classTable(diagnostics, labels)),
-    ]);
-  }
-  const positive = shorten(schema.classes?.[1] ?? 'positive', NAME_CHARACTERS);
-  return section('How well it predicts', [
-    figure('ROC curve', 'Each point is a threshold; the dashed line is guessing.', rocChart(diagnostics.roc, positive)),
-    figure(
-      'Calibration',
-      'Tenths of the validation rows; on the line a probability is what it says.',
-      calibrationChart(diagnostics.calibration, positive),
-    ),
-  ]);
-}
-
-function classTable({ byClass }: Extract<Diagnostics, { kind: 'labels' }>, labels: readonly string[]): string {
-  const part = (value: number | null): string => (value === null || Number.isNaN(value) ? '–' : percent(value));
-  const rows = byClass
-    .slice(0, CLASSES_SHOWN)
-    .map(({ actual, precision, recall }, c) => [
-      shorten(labels[c] ?? String(c), NAME_CHARACTERS),
-      number(actual ?? 0, 15),
-      part(precision),
-      part(recall),
-    ]);
-  const rest = byClass.length - rows.length;
-  if (rest > 0) rows.push([`and ${number(rest, 15)} more`, '', '', '']);
-  return table([['class', 'rows', 'precision', 'recall'], ...rows]);
-}
-
 function coefficients({ coefficients: all, intercept, schema, model }: RunSummary): string {
   const many = model === 'softmax';
   const shown = all.slice(0, COEFFICIENTS_SHOWN).map((one) => (many ? { ...one, name: `${one.class}: ${one.name}` } : one));
@@ -271,10 +142,6 @@ function timeCaption({ utilisation, ranks }: RunCosts): string {
   const rest = ranks.length - MOST_RANKS;
   const others = rest > 0 ? ` The first ${MOST_RANKS} are shown.` : '';
   return `Workers computed ${number(100 * utilisation, 2)} % of the time; the rest they waited for others, or sent and received.${others}`;
-}
-
-function table(rows: readonly (readonly string[])[], kind: '' | 'figures' = ''): string {
-  return `<table${kind === '' ? '' : ` class="${kind}"`}>${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${html(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
 }
 
 /** Labels, as many as are worth reading. */
