@@ -1,4 +1,5 @@
 import { assert } from '../../errors.ts';
+import type { StrategyChoice } from '../choice.ts';
 
 /** Who waits for whom at a parameter server: a small object that the server asks. */
 export interface Consistency {
@@ -34,3 +35,8 @@ export function staleSynchronous(s: number): Consistency {
 }
 
 export const bulkSynchronous: Consistency = staleSynchronous(0);
+
+/** The one that a user chose. */
+export function consistencyOf({ staleness }: Pick<StrategyChoice, 'staleness'>): Consistency {
+  return staleness === 'asynchronous' ? asynchronous : staleSynchronous(staleness);
+}
