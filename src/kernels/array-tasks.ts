@@ -104,6 +104,9 @@ function momentsOf(source: ArraySource, block: number, split: Split): ArrayMomen
   return { weight, mean: Float64Array.from(scratch.f64(meanAt, columns)), m2: Float64Array.from(scratch.f64(m2At, columns)) };
 }
 
+/** Of the kernel that packs. */
+const ROWS_AT_A_TIME = 4;
+
 class ChunkPacker {
   readonly #task: PackTask;
   readonly #set: StoredSet;
@@ -143,14 +146,15 @@ class ChunkPacker {
     const pack = instance.named(this.#name) as (...values: number[]) => unknown;
     const check = pack(at, source.columns, rowsAt, rows.length, columnsAt, layout.columns, centersAt, scalesAt, place.x);
     if (check !== 0) throw wrongValue(source, rows, rows.length);
-    if (rows.length % 2 === 1) this.#clearPadding(views.x, rows.length);
+    this.#clearPadding(views.x, rows.length);
   }
 
-  /** The kernel writes rows in pairs: the first row of the padding holds a copy, and must be zeros. */
+  /** The kernel writes rows in fours: what it put behind the last row must be zeros. */
   #clearPadding(x: Float32Array | Float64Array, row: number): void {
     const { columns, dtype } = this.#set.layout;
     const P = panelRows(dtype);
-    const lane = row % P;
-    for (let j = 0; j < columns; j += 1) x[(row - lane) * columns + j * P + lane] = 0;
+    const from = row % P;
+    const to = Math.ceil(from / ROWS_AT_A_TIME) * ROWS_AT_A_TIME;
+    for (let j = 0; j < columns; j += 1) x.fill(0, (row - from) * columns + j * P + from, (row - from) * columns + j * P + to);
   }
 }

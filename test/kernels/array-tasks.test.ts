@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { runArrayTask } from '../../src/data/array-tasks.ts';
+import { type ArrayTask, runArrayTask } from '../../src/data/array-tasks.ts';
 import type { ArraySource } from '../../src/data/arrays.ts';
 import { encodeArrays } from '../../src/data/encode-arrays.ts';
 import { viewsOf } from '../../src/data/store.ts';
@@ -68,12 +68,17 @@ test('all chunks, padding included, and the encoder', async () => {
   );
 });
 
-test('a value that is not finite is named alike', async () => {
-  const x = Float64Array.from({ length: 60 }, (_, i) => i);
-  x[31] = Number.NaN;
-  const source = { x, rows: 20, columns: 3, y: new Float64Array(20) };
-  for (const run of [runArrayTask, runArrayTaskFast]) {
-    const attempt = encodeArrays(source, { standardize: false, workers: { count: 1, run: async (tasks) => tasks.map(run) } });
-    await expect(attempt).rejects.toThrow('data row 11, column "x1"');
-  }
+test.each([3, 4, 9])('a value that is not finite is named alike among %i columns', async (columns) => {
+  for (const single of [true, false])
+    for (const dtype of ['f32', 'f64'] as const)
+      for (const column of [0, columns - 1]) {
+        const values = Float64Array.from({ length: 20 * columns }, (_, i) => i);
+        values[10 * columns + column] = Number.NaN;
+        const given = { x: single ? Float32Array.from(values) : values, rows: 20, columns, y: new Float64Array(20) };
+        for (const run of [runArrayTask, runArrayTaskFast]) {
+          const workers = { count: 1, run: async (tasks: readonly ArrayTask[]) => tasks.map(run) };
+          const attempt = encodeArrays(given, { dtype, standardize: false, validationFraction: 0, workers });
+          await expect(attempt).rejects.toThrow(`data row 11, column "x${column}"`);
+        }
+      }
 });
