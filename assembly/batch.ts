@@ -120,7 +120,7 @@ const OS_PAGE: usize = 4096;
  * `known`: end of the entries that are listed, of this batch and of those after it. Panels of a batch lie anywhere, and no prefetcher
  * knows which comes next: so a few are asked for at a time, and their dots are made in pairs.
  */
-export function gradientList<T, L>(
+export function gradientAmong<T, L>(
   list: usize, count: usize, known: usize, columns: usize, blockColumns: usize, w: usize, b: f64,
   scratch: usize, accumulators: usize, out: usize,
 ): void {
@@ -167,6 +167,14 @@ export function gradientList<T, L>(
     store<f64>(out + 8, foldLanes(lanes + LINE));
     out = sums + (columns << 3);
   }
+}
+
+/** The gradient of one batch, of which alone entries are listed. */
+// @ts-ignore: decorator
+@inline export function gradientList<T, L>(
+  list: usize, count: usize, columns: usize, blockColumns: usize, w: usize, b: f64, scratch: usize, accumulators: usize, out: usize,
+): void {
+  gradientAmong<T, L>(list, count, list + count * ENTRY, columns, blockColumns, w, b, scratch, accumulators, out);
 }
 
 /** left ← left + right, f64. */

@@ -1,4 +1,4 @@
-import { CHUNK, ENTRY, LIST_LINES, addSums, gradientList } from './batch';
+import { CHUNK, ENTRY, LIST_LINES, addSums, gradientAmong } from './batch';
 import { splat } from './math';
 import { LINE, storePair } from './simd';
 
@@ -88,7 +88,7 @@ function average(count: usize, at: usize, mean: usize, share: f64): void {
     const divisor = load<f64>(batches + DIVISOR);
     const rate = load<f64>(batches + RATE);
     const share = load<f64>(batches + SHARE);
-    gradientList<T, L>(list, entries, known, columns, blockColumns, w, load<f64>(b), scratch, accumulators, out);
+    gradientAmong<T, L>(list, entries, known, columns, blockColumns, w, load<f64>(b), scratch, accumulators, out);
     if (load<u32>(list + CHUNK) != load<u32>(next - ENTRY + CHUNK)) addChunks(list, next, columns, out, scratch + LIST_LINES * LINE);
     step<T>(columns, out + 16, at, w, divisor, rate, l2);
     if (intercept != 0) store<f64>(b, load<f64>(b) - rate * (load<f64>(out + 8) / divisor));

@@ -3,11 +3,13 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { writeInstances } from './wasm-exports.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const MAX_PAGES = 65_536;
 const SHARED = ['--enable', 'threads', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', String(MAX_PAGES)];
 
+writeInstances(fileURLToPath(new URL('../assembly', import.meta.url)));
 const kernels = await compile('assembly/index.ts', SHARED);
 const adder = await compile('assembly/adder.ts', []);
 
