@@ -26,6 +26,18 @@ export function geometryOf(shape: ReduceShape, bytesPerElement: number, parts: r
   return { length: shape.length, leaves: shape.leaves, bytesPerElement, count: parts.length, fields };
 }
 
+/** A geometry in numbers, for those who have not seen it. */
+export function descriptionOf({ length, leaves, bytesPerElement, fields }: Geometry): Float64Array {
+  return Float64Array.of(length, leaves, bytesPerElement, ...fields);
+}
+
+/** What `descriptionOf` tells. */
+export function describedGeometry(numbers: Float64Array): Geometry {
+  const [length, leaves, bytesPerElement] = numbers as unknown as [number, number, number];
+  const fields = numbers.slice(3);
+  return { length, leaves, bytesPerElement, count: fields.length / FIELDS_PER_PART, fields };
+}
+
 function isOf(geometry: Geometry, shape: ReduceShape, bytesPerElement: number, parts: readonly Part<Elements>[]): boolean {
   if (geometry.count !== parts.length || geometry.length !== shape.length) return false;
   if (geometry.leaves !== shape.leaves || geometry.bytesPerElement !== bytesPerElement) return false;

@@ -1,7 +1,7 @@
 import { assert } from '../../errors.ts';
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../collective.ts';
 import { isSurvivable, outOfStep, wrongTree } from '../failures.ts';
-import { checkValues, FIELDS_PER_PART, type Geometry, GeometryBook, geometryOf } from '../geometry.ts';
+import { checkValues, describedGeometry, descriptionOf, type Geometry, GeometryBook, geometryOf } from '../geometry.ts';
 import { copy, Reducer } from '../reduce.ts';
 import { ScheduleCache, SMALL_BYTES, segmentBegin } from '../schedule.ts';
 import { Barrier } from './barrier.ts';
@@ -248,23 +248,14 @@ class SharedCollective implements Collective {
       else this.#geometries[rank] = known;
     }
     if (!anyNew) return;
-    const described =
-      newOwn === undefined ? new Float64Array(0) : Float64Array.of(newOwn.length, newOwn.leaves, newOwn.bytesPerElement, ...newOwn.fields);
+    const described = newOwn === undefined ? new Float64Array(0) : descriptionOf(newOwn);
     // Bytes of descriptions are bookkeeping, as headers are.
     const before = this.#bytesSent;
     const gathered = this.#gather('allReduce', new Uint8Array(described.buffer));
     this.#bytesSent = before;
     for (const [rank, bytes] of gathered.entries()) {
       if (bytes.length === 0) continue;
-      const [length, leaves, bytesPerElement] = new Float64Array(bytes.buffer) as unknown as [number, number, number];
-      const fields = new Float64Array(bytes.buffer).slice(3);
-      this.#geometries[rank] = (this.#books[rank] as GeometryBook).add({
-        length,
-        leaves,
-        bytesPerElement,
-        count: fields.length / FIELDS_PER_PART,
-        fields,
-      });
+      this.#geometries[rank] = (this.#books[rank] as GeometryBook).add(describedGeometry(new Float64Array(bytes.buffer)));
     }
   }
 
