@@ -50,6 +50,11 @@ export interface RunCosts {
   readonly curve: readonly CurvePoint[];
 }
 
+/** Of a strategy in which no gradient is ever late. */
+export function costsWithoutDelay(strategy: string, ranks: readonly RankCosts[]): Omit<RunCosts, 'curve'> {
+  return { strategy, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) };
+}
+
 /** Adds up where one rank's time goes. */
 export class CostMeter {
   readonly #now: () => number;

@@ -1,10 +1,15 @@
 import type { Collective } from '../communicate/collective.ts';
 
 /** Every rank's text, on every rank. No `TextEncoder` is needed for JSON of numbers and plain names. */
-export async function gatherText(world: Collective, text: string): Promise<string[]> {
+async function gatherText(world: Collective, text: string): Promise<string[]> {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const all = await world.allGather(bytes);
   return all.map((each) => Array.from(each, (code) => String.fromCharCode(code)).join(''));
+}
+
+/** What every rank says, as JSON can say it, on every rank. */
+export async function gatherJson<T>(world: Collective, own: T): Promise<T[]> {
+  return (await gatherText(world, JSON.stringify(own))).map((text) => JSON.parse(text) as T);
 }
 
 /** Every rank's vectors of one length, on every rank; ranks may have different numbers of them. */

@@ -1,17 +1,17 @@
 import type { Channel } from '../communicate/channel.ts';
 import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { assert, ParagradError } from '../errors.ts';
-import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
+import { CostMeter, costsWithoutDelay } from '../monitor/costs.ts';
 import { coverOf } from '../partition/tree.ts';
-import { coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
+import { coordinatesOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
-import { choiceOf, lossOf, setUp } from './batch-setup.ts';
+import { choiceOf, setUp } from './batch-setup.ts';
 import { EpochJudge } from './epoch-judge.ts';
-import { gatherText, gatherVectors } from './gather.ts';
+import { gatherJson, gatherVectors } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { TrainingJob, TrainingOutcome } from './job.ts';
-import { localStep } from './local-step.ts';
-import { OwnBatches } from './own-batches.ts';
+import { LocalDescent } from './local-descent.ts';
+import { ownBatches } from './own-batches.ts';
 import { partnerOf } from './partners.ts';
 import { batchProgress } from './progress.ts';
 import type { RankHost, Strategy } from './strategy.ts';
@@ -43,23 +43,14 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const { problem, rule } = setup;
   const { classes: outputs = 1 } = job;
   const channels = workers > 1 ? ((await host.openChannels?.()) ?? []) : [];
-  const batches = new OwnBatches({
-    store: job.store,
-    share: shares[host.rank],
-    ...lossOf(job),
-    kernels: host.kernels,
-    row: host.row,
-    seed: job.seed ?? 0,
-    batchSize: choice.batchSize,
-    among: workers,
-  });
+  const batches = ownBatches(job, host, shares[host.rank], workers);
   await host.world.barrier();
   const waited = host.world.traffic().waitMs;
   const meter = new CostMeter(host.now);
   const [saved, ...memory] = resumed?.ranks[host.rank] ?? [];
   const own = saved?.slice() ?? coordinatesOf(problem.start);
   const state = resumed === undefined ? rule.init(own.length) : { steps: resumed.steps, arrays: memory.map((array) => array.slice()) };
-  const decay = rule.decays ? decayOf(problem) : undefined;
+  const descent = new LocalDescent(setup, batches, state, own.length);
   const made: { readonly atMs: number; readonly step: number; readonly weights: Float64Array }[] = [];
   // Shares differ by a few rows: all take the same number of steps, so that nobody waits for a partner that has ended.
   const perEpoch = Math.ceil(problem.layout.rows / (workers * choice.batchSize));
@@ -87,7 +78,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     for (let i = 0; i < choice.syncEvery && done < most; i += 1, done += 1) {
       meter.enter('computing');
       host.onActivity?.('computing', done - first);
-      meter.rows += localStep(setup, batches, done, own, state, setup.factorAt(done, perEpoch), decay);
+      meter.rows += descent.step(done, own, setup.factorAt(done, perEpoch));
       meter.steps += 1;
     }
     host.onActivity?.('communicating', done - first);
@@ -116,9 +107,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const all = await gatherVectors(host.world, [own, ...made.map(({ weights }) => weights)]);
   meter.move(host.world.traffic().waitMs - waited, 'communicating', 'waiting');
   const trainMs = host.now() - began;
-  const ranks = (await gatherText(host.world, JSON.stringify(meter.costs(host.rank, 'worker')))).map(
-    (text) => JSON.parse(text) as RankCosts,
-  );
+  const ranks = await gatherJson(host.world, meter.costs(host.rank, 'worker'));
   await Promise.all(channels.map((channel) => channel?.close()));
   const mean = (at: number): Float64Array => meanOf(all.map((vectors) => vectors[at]));
   return finish(job, host, setup, {
@@ -129,7 +118,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     snapshots: made.map(({ atMs, step }, i): Snapshot => {
       return { atMs, passes: step / perEpoch, updates: step, vector: vectorOn(mean(i + 1), outputs) };
     }),
-    costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
+    costs: costsWithoutDelay(choice.name, ranks),
     trainMs,
   });
 }

@@ -1,15 +1,16 @@
-import { CONTROL, type ControlWord } from '../communicate/collective.ts';
+import { CONTROL } from '../communicate/collective.ts';
 import { assert } from '../errors.ts';
-import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
-import { coordinateCount, coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
+import { CostMeter, costsWithoutDelay } from '../monitor/costs.ts';
+import { coordinateCount, coordinatesOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
-import { choiceOf, lossOf, setUp } from './batch-setup.ts';
-import { gatherText, gatherVectors } from './gather.ts';
+import { choiceOf, setUp } from './batch-setup.ts';
+import { gatherJson, gatherVectors } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from './job.ts';
-import { localStep } from './local-step.ts';
-import { OwnBatches } from './own-batches.ts';
+import { LocalDescent } from './local-descent.ts';
+import { ownBatches } from './own-batches.ts';
 import { batchProgress } from './progress.ts';
+import { SharedWeights } from './shared-weights.ts';
 import type { RankHost, Strategy } from './strategy.ts';
 
 /**
@@ -18,12 +19,6 @@ import type { RankHost, Strategy } from './strategy.ts';
  * another, but with one thread, where it is serial descent to the bit.
  */
 export const hogwild: Strategy = { name: 'hogwild', run, shares: true };
-
-/** Int64 words of the shared memory ahead of the weights: rows read, steps done, rank 0's word. */
-const HEAD = 8;
-const ROWS = 0;
-const STEPS = 1;
-const CONTROL_WORD = 2;
 
 /** What rank 0 sees at some moment; every thread goes on with its memory of the rule. */
 interface Seen {
@@ -42,25 +37,11 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   assert(host.sharedWeights !== undefined, 'hogwild needs memory in common');
   const count = coordinateCount(problem);
   const { classes: outputs = 1 } = job;
-  const words = new BigInt64Array(host.sharedWeights, 0, HEAD);
-  const common = new Float64Array(host.sharedWeights, HEAD * 8, count);
+  const shared = new SharedWeights(host.sharedWeights, count);
+  const common = shared.weights;
   const resumed = job.resume?.state as Seen | undefined;
-  if (host.rank === 0) {
-    common.set(resumed?.weights ?? coordinatesOf(problem.start));
-    words.fill(0n);
-    words[ROWS] = BigInt(resumed?.rows ?? 0);
-    words[STEPS] = BigInt(resumed?.steps ?? 0);
-  }
-  const batches = new OwnBatches({
-    store: job.store,
-    share: shares[host.rank],
-    ...lossOf(job),
-    kernels: host.kernels,
-    row: host.row,
-    seed: job.seed ?? 0,
-    batchSize: choice.batchSize,
-    among: workers,
-  });
+  if (host.rank === 0) shared.start(resumed?.weights ?? coordinatesOf(problem.start), resumed?.rows ?? 0, resumed?.steps ?? 0);
+  const batches = ownBatches(job, host, shares[host.rank], workers);
   await host.world.barrier();
   const meter = new CostMeter(host.now);
   // Steps of this thread: of one alone all there were.
@@ -68,13 +49,13 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   meter.steps = first;
   meter.rows = batches.rowsUntil(first);
   const state = resumed === undefined ? rule.init(count) : { steps: first, arrays: resumed.memory.map((array) => array.slice()) };
-  const decay = rule.decays ? decayOf(problem) : undefined;
+  const descent = new LocalDescent(setup, batches, state, count);
   const seen = new Float64Array(count);
   const local = new Float64Array(count);
   const made: { readonly atMs: number; readonly rows: number; readonly updates: number; readonly weights: Float64Array }[] = [];
-  const limit = BigInt(Math.ceil(setup.epochs * problem.layout.rows));
+  const limit = Math.ceil(setup.epochs * problem.layout.rows);
   const perEpoch = problem.layout.rows / choice.batchSize;
-  let rows = Atomics.load(words, ROWS);
+  let { rows } = shared;
   const started = resumed?.steps ?? 0;
   let patience = PATIENCE_MS;
   const early = resumed === undefined ? 0 : snapshotsUntil(resumed.rows / problem.layout.rows);
@@ -82,37 +63,32 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const trainedMs = (): number => before + host.now() - began;
   const timer = new CheckpointTimer(job, host.now);
   const checkpoint = (): Checkpoint => {
-    const [read, steps] = [Number(Atomics.load(words, ROWS)), Number(Atomics.load(words, STEPS))];
-    const seenNow: Seen = { rows: read, steps, weights: common.slice(), memory: state.arrays };
+    const seenNow: Seen = { rows: shared.rows, steps: shared.steps, weights: common.slice(), memory: state.arrays };
     return batchCheckpoint(setup, choice.name, seenNow, trainedMs());
   };
-  for (let number = first; rows < limit && Atomics.load(words, CONTROL_WORD) === 0n; number += 1) {
+  for (let number = first; rows < limit && shared.control === CONTROL.go; number += 1) {
     host.onActivity?.('computing', number - first);
     for (let j = 0; j < count; j += 1) seen[j] = common[j];
     local.set(seen);
-    const updates = Number(Atomics.load(words, STEPS));
+    const updates = shared.steps;
     // Ahead by an epoch of its own rows where two share them.
     if (patience > 0 && number - first - (updates - started) / workers > perEpoch / workers / 2) {
       const since = host.now();
-      Atomics.wait(words, STEPS, BigInt(updates), patience);
+      shared.waitForStep(updates, patience);
       patience -= Math.max(1, host.now() - since);
     }
     const factor = setup.factorAt(updates, perEpoch) * evened(number, updates, workers);
-    const read = localStep(setup, batches, number, local, state, factor, decay);
+    const read = descent.step(number, local, factor);
     host.onActivity?.('communicating', number + 1 - first);
-    // Where nobody was quicker the new value is written as it is, so that one thread alone has the bits of serial descent.
-    for (let j = 0; j < count; j += 1) common[j] = common[j] === seen[j] ? local[j] : common[j] + (local[j] - seen[j]);
+    shared.add(seen, local);
     meter.steps += 1;
     meter.rows += read;
-    Atomics.add(words, STEPS, 1n);
-    Atomics.notify(words, STEPS);
-    rows = Atomics.add(words, ROWS, BigInt(read)) + BigInt(read);
+    rows = shared.count(read);
     if (host.rank === 0) {
-      const passes = Number(rows) / problem.layout.rows;
-      if (passes >= snapshotDue(early + made.length))
-        made.push({ atMs: trainedMs(), rows: Number(rows), updates: updates + 1, weights: common.slice() });
+      const passes = rows / problem.layout.rows;
+      if (passes >= snapshotDue(early + made.length)) made.push({ atMs: trainedMs(), rows, updates: updates + 1, weights: common.slice() });
       const word = host.decide();
-      if (word !== CONTROL.go) Atomics.store(words, CONTROL_WORD, BigInt(word));
+      if (word !== CONTROL.go) shared.control = word;
       if (number % 64 === 0) batchProgress(setup, host, { updates: updates + 1, passes, atMs: trainedMs() });
       if (timer.isDue) {
         host.onCheckpoint(checkpoint());
@@ -123,23 +99,22 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   }
   const costs = meter.costs(host.rank, 'worker');
   await host.world.barrier();
-  const reason = endReason(setup, Number(Atomics.load(words, CONTROL_WORD)) as ControlWord);
+  const reason = endReason(setup, shared.control);
   if (host.rank === 0 && isLimited(reason)) host.onCheckpoint(checkpoint());
   const trainMs = host.now() - began;
   const [vectors] = await gatherVectors(host.world, host.rank === 0 ? [common.slice(), ...made.map(({ weights }) => weights)] : []);
-  const texts = await gatherText(host.world, JSON.stringify({ costs, made: made.map(({ weights: _weights, ...rest }) => rest) }));
-  const reports = texts.map((text) => JSON.parse(text) as { costs: RankCosts; made: { atMs: number; rows: number; updates: number }[] });
+  const reports = await gatherJson(host.world, { costs, made: made.map(({ weights: _weights, ...rest }) => rest) });
   const ranks = reports.map((report) => report.costs);
   const passesOf = (read: number): number => read / problem.layout.rows;
   return finish(job, host, setup, {
     vector: vectorOn(vectors[0], outputs),
-    updates: Number(Atomics.load(words, STEPS)),
-    passes: passesOf(Number(Atomics.load(words, ROWS))),
+    updates: shared.steps,
+    passes: passesOf(shared.rows),
     reason,
     snapshots: reports[0].made.map(({ atMs, rows: read, updates }, i): Snapshot => {
       return { atMs, passes: passesOf(read), updates, vector: vectorOn(vectors[i + 1], outputs) };
     }),
-    costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
+    costs: costsWithoutDelay(choice.name, ranks),
     trainMs,
   });
 }

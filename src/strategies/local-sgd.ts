@@ -1,17 +1,17 @@
 import { CONTROL, type ControlWord, type Part } from '../communicate/collective.ts';
-import { CostMeter, type RankCosts, utilisationOf } from '../monitor/costs.ts';
-import { coordinateCount, coordinatesOf, decayOf, vectorOn } from '../update/coordinates.ts';
+import { CostMeter, costsWithoutDelay } from '../monitor/costs.ts';
+import { coordinateCount, coordinatesOf, vectorOn } from '../update/coordinates.ts';
 import { finish, type Snapshot, snapshotDue } from './batch-finish.ts';
-import { type BatchSetup, choiceOf, lossOf, setUp } from './batch-setup.ts';
+import { type BatchSetup, choiceOf, setUp } from './batch-setup.ts';
 import type { StrategyChoice } from './choice.ts';
 import { ChunkTree } from './chunk-tree.ts';
 import { type Client, clientsOf, hostedBy, participants } from './clients.ts';
 import { EpochJudge } from './epoch-judge.ts';
-import { gatherText } from './gather.ts';
+import { gatherJson } from './gather.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, snapshotsUntil, trainedBefore } from './going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from './job.ts';
-import { localStep } from './local-step.ts';
-import { OwnBatches } from './own-batches.ts';
+import { LocalDescent } from './local-descent.ts';
+import { type OwnBatches, ownBatches } from './own-batches.ts';
 import { batchProgress } from './progress.ts';
 import type { RankHost, Strategy } from './strategy.ts';
 
@@ -120,16 +120,14 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const trainMs = host.now() - began;
   const costs = meter.costs(host.rank, 'worker');
   const { bytesSent, messagesSent } = host.world.traffic();
-  const ranks = (await gatherText(host.world, JSON.stringify({ ...costs, bytesSent, messagesSent }))).map(
-    (text) => JSON.parse(text) as RankCosts,
-  );
+  const ranks = await gatherJson(host.world, { ...costs, bytesSent, messagesSent });
   return finish(job, host, setup, {
     vector: vectorOn(coordinates, outputs),
     updates: round,
     passes: rows / layout.rows,
     reason,
     snapshots,
-    costs: { strategy: choice.name, ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks) },
+    costs: costsWithoutDelay(choice.name, ranks),
     trainMs,
   });
 }
@@ -152,17 +150,9 @@ function stepsInRound(
   return Math.min(syncEvery, own);
 }
 
-function batchesOf(job: TrainingJob, host: RankHost, client: Client): OwnBatches {
+function batchesOf(job: TrainingJob, host: RankHost, { chunkBegin, chunkEnd }: Client): OwnBatches {
   const { blocks } = job.store.training.layout;
-  return new OwnBatches({
-    store: job.store,
-    share: { rank: host.rank, chunkBegin: client.chunkBegin, chunkEnd: client.chunkEnd, blockBegin: 0, blockEnd: blocks },
-    ...lossOf(job),
-    kernels: host.kernels,
-    row: host.row,
-    seed: job.seed ?? 0,
-    batchSize: choiceOf(job).batchSize,
-  });
+  return ownBatches(job, host, { rank: host.rank, chunkBegin, chunkEnd, blockBegin: 0, blockEnd: blocks });
 }
 
 /** A client's part of a round: so many steps from its step `first` on, and what their outcome weighs. */
@@ -184,14 +174,12 @@ function localRound(
   meter: CostMeter,
 ): Float64Array {
   const local = common.slice();
-  const { problem, rule } = setup;
-  const state = rule.init(local.length);
-  const decay = rule.decays ? decayOf(problem) : undefined;
+  const descent = new LocalDescent(setup, batches, setup.rule.init(local.length), local.length);
   let read = 0;
   for (let step = 0; step < count; step += 1) {
     // Schedules go by what all have read, which is less where only some take part.
     const factor = setup.factorAt((round * choice.syncEvery + step) * choice.participation, batches.perEpoch);
-    const rows = localStep(setup, batches, first + step, local, state, factor, decay);
+    const rows = descent.step(first + step, local, factor);
     meter.steps += 1;
     meter.rows += rows;
     read += rows;

@@ -1,6 +1,6 @@
 import { CONTROL, type ControlWord } from '../communicate/collective.ts';
 import { modelOf } from '../models/model.ts';
-import { CostMeter, type RankCosts, type RunCosts, utilisationOf } from '../monitor/costs.ts';
+import { CostMeter, costsWithoutDelay, type RankCosts, type RunCosts } from '../monitor/costs.ts';
 import { createOptimizer } from '../update/index.ts';
 import type { EndReason, Optimizer, Outcome, Problem, Progress } from '../update/optimizer.ts';
 import type { Pass, PlainSteps, Sums, Vector } from '../update/pass.ts';
@@ -124,7 +124,7 @@ async function costsOf(world: MeteredCollective, steps: readonly StepRecord[], o
   const curve = steps
     .filter((_, i) => i % every === 0 || i === steps.length - 1)
     .map(({ atMs, passes, iteration, objective }) => ({ atMs, passes, updates: iteration, objective }));
-  return { strategy: 'map-reduce', ranks, staleness: [], refused: 0, lost: 0, utilisation: utilisationOf(ranks), curve };
+  return { ...costsWithoutDelay('map-reduce', ranks), curve };
 }
 
 interface LoopOptions<State> {

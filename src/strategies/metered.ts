@@ -1,6 +1,6 @@
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../communicate/collective.ts';
 import type { CostMeter, RankCosts } from '../monitor/costs.ts';
-import { gatherText } from './gather.ts';
+import { gatherJson } from './gather.ts';
 import type { RankHost } from './strategy.ts';
 
 /** A collective whose time is counted: what a rank does between its operations is computing. */
@@ -81,6 +81,6 @@ export class MeteredCollective implements Collective {
       bytesSent: bytesSent - this.#before.bytesSent,
       messagesSent: messagesSent - this.#before.messagesSent,
     };
-    return (await gatherText(this.#inner, JSON.stringify(own))).map((text) => JSON.parse(text) as RankCosts);
+    return gatherJson(this.#inner, own);
   }
 }

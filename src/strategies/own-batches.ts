@@ -5,7 +5,10 @@ import type { Kernels, Loss } from '../kernels/kernels.ts';
 import type { Share } from '../partition/plan.ts';
 import { vectorOn } from '../update/coordinates.ts';
 import { BatchCells } from './batch-cells.ts';
+import { choiceOf, lossOf } from './batch-setup.ts';
 import { panelRange } from './clients.ts';
+import type { TrainingJob } from './job.ts';
+import type { RankHost } from './strategy.ts';
 
 export interface OwnBatchesOptions {
   readonly store: DataStore;
@@ -22,6 +25,20 @@ export interface OwnBatchesOptions {
    * alike although shares differ. Default: sums are as they are.
    */
   readonly among?: number;
+}
+
+/** Those of a share of a job's rows: a worker's, or a client's. `among`: as in the options. */
+export function ownBatches(job: TrainingJob, host: RankHost, share: Share, among?: number): OwnBatches {
+  return new OwnBatches({
+    store: job.store,
+    share,
+    ...lossOf(job),
+    kernels: host.kernels,
+    row: host.row,
+    seed: job.seed ?? 0,
+    batchSize: choiceOf(job).batchSize,
+    ...(among === undefined ? {} : { among }),
+  });
 }
 
 /** Gradients of the mini-batches of a worker's (or a client's) own range of rows, one after the other, epoch after epoch. */

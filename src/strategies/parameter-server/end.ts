@@ -3,14 +3,17 @@ import { addCounts, type RankCosts, utilisationOf } from '../../monitor/costs.ts
 import { coordinateCount, vectorOn } from '../../update/coordinates.ts';
 import { finish, type Snapshot } from '../batch-finish.ts';
 import { choiceOf } from '../batch-setup.ts';
-import { gatherText, gatherVectors } from '../gather.ts';
+import { gatherJson, gatherVectors } from '../gather.ts';
 import { endReason } from '../going-on.ts';
 import type { TrainingOutcome } from '../job.ts';
 import type { RankRun } from './rank-run.ts';
 
-/** What a server tells the others at the end. */
-interface ServerReport {
+interface WorkerReport {
   readonly costs: RankCosts;
+}
+
+/** What a server tells the others at the end. */
+interface ServerReport extends WorkerReport {
   readonly version: number;
   readonly rows: number;
   readonly staleness: readonly number[];
@@ -34,8 +37,8 @@ export async function end({ job, host, setup, segments, meter, began }: RankRun,
   const { workers } = job.partition;
   const costs = meter.costs(host.rank, served === undefined ? 'worker' : 'server');
   const trainMs = host.now() - began;
-  const own = served === undefined ? { costs } : { ...served.report, costs };
-  const reports = (await gatherText(host.world, JSON.stringify(own))).map((text) => JSON.parse(text) as Partial<ServerReport>);
+  const own: WorkerReport | ServerReport = served === undefined ? { costs } : { ...served.report, costs };
+  const reports = await gatherJson(host.world, own);
   const servers = reports.slice(workers) as ServerReport[];
   const made = Math.min(...servers.map(({ snapshots }) => snapshots.length));
   const vectors = await gatherVectors(host.world, served?.vectors.slice(0, made + 1) ?? []);
@@ -52,7 +55,7 @@ export async function end({ job, host, setup, segments, meter, began }: RankRun,
     const { atMs, rows, updates } = first.snapshots[i];
     return { atMs, passes: passes(rows), updates, vector: vectorOn(whole(i + 1), outputs) };
   });
-  const ranks = reports.map((report) => report.costs as RankCosts);
+  const ranks = reports.map((report) => report.costs);
   const lost = Math.max(...servers.map((each) => each.lost));
   const notes = lost > 0 ? [`${lost} updates were lost with a server, and the run went on without them`] : [];
   return finish(job, host, setup, {

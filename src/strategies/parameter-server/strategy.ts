@@ -2,10 +2,10 @@ import type { Channel } from '../../communicate/channel.ts';
 import { assert } from '../../errors.ts';
 import { CostMeter } from '../../monitor/costs.ts';
 import { coordinateCount } from '../../update/coordinates.ts';
-import { choiceOf, lossOf, setUp } from '../batch-setup.ts';
+import { choiceOf, setUp } from '../batch-setup.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, trainedBefore } from '../going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../job.ts';
-import { OwnBatches } from '../own-batches.ts';
+import { ownBatches } from '../own-batches.ts';
 import type { RankHost, Strategy } from '../strategy.ts';
 import { consistencyOf } from './consistency.ts';
 import { end, type Served } from './end.ts';
@@ -55,16 +55,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
 
 async function work({ job, host, setup, segments, channels, meter, began }: RankRun): Promise<undefined> {
   const { workers, shares } = job.partition;
-  const batches = new OwnBatches({
-    store: job.store,
-    share: shares[host.rank],
-    ...lossOf(job),
-    kernels: host.kernels,
-    row: host.row,
-    seed: job.seed ?? 0,
-    batchSize: choiceOf(job).batchSize,
-    among: workers,
-  });
+  const batches = ownBatches(job, host, shares[host.rank], workers);
   const servers = segments.map((_, server) => channels[workers + server] as Channel);
   const working = new Working({ setup, host, batches, servers, segments, meter, began });
   try {
