@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inline } from '../../src/engines/inline.ts';
-import { threads } from '../../src/engines/threads.ts';
+import { type ThreadSession, threads } from '../../src/engines/threads.ts';
 import type { PartitionKind } from '../../src/partition/plan.ts';
 import type { TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
+import { distinctKinds } from '../support/splits.ts';
 
 const bits = ({ outcome, progress }: TrainingOutcome): string =>
   Buffer.from(new Float64Array([...outcome.vector.weights, outcome.vector.intercept, outcome.objective, progress.passes]).buffer).toString(
@@ -27,18 +28,29 @@ function endless(workers: number, kind: PartitionKind): TrainingJob {
 }
 
 describe.each(['f32', 'f64'] as const)('%s', (dtype) => {
+  // To start threads takes longer than these runs.
+  let sessions: ThreadSession[];
+  beforeAll(() => {
+    sessions = [1, 2, 3, 4, 7].map((workers) => threads.open(workers));
+  });
+  afterAll(async () => {
+    for (const session of sessions) await session.close();
+  });
+
   test.each(['linear', 'logistic'] as const)('%s: threads ≡ inline to the bit, rows, columns and grid', async (model) => {
     const store = storeOf(randomData(7, 301, 15, model === 'logistic'), { dtype, chunkRows: 16, blockColumns: 2 });
     for (const optimizer of ['gradient-descent', model === 'linear' ? 'conjugate-gradient' : 'lbfgs', 'svrg']) {
       const optimizerOptions = { tolerance: 1e-6, learningRate: 'auto', ...(optimizer === 'svrg' ? { batchSize: 90 } : {}) } as const;
       const options: Partial<TrainingJob> = { model, optimizer, optimizerOptions, maxPasses: optimizer === 'svrg' ? 3 : 8 };
       const base = await inline.open(1).train(jobOf(store, options), {});
-      for (const kind of ['rows', 'columns', 'grid'] as const)
-        for (const workers of [1, 2, 3, 4, 7]) {
+      for (const session of sessions) {
+        const { workers } = session;
+        for (const kind of distinctKinds(store.training.layout, workers)) {
           const job = jobOf(store, { ...options, kind, workers });
           expect(job.partition.shares.every((share) => share.chunkEnd > share.chunkBegin && share.blockEnd > share.blockBegin)).toBe(true);
-          expect(bits(await onThreads(job)), `${optimizer} ${kind} ${workers}`).toBe(bits(base));
+          expect(bits(await session.train(job, {})), `${optimizer} ${kind} ${workers}`).toBe(bits(base));
         }
+      }
     }
   });
 });

@@ -1,12 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { doctorResult } from '../../src/cli/format/doctor-result.ts';
 import { PLAIN } from '../../src/cli/format/style.ts';
-import { doctor } from '../../src/index.ts';
+import { type Diagnosis, doctor } from '../../src/index.ts';
 import { nodeVersion } from '../../src/run/doctor/doctor.ts';
 
 describe('doctor', () => {
-  it('finds nothing wrong here, and the known bits inline and on threads', async () => {
-    const diagnosis = await doctor();
+  let diagnosis: Diagnosis;
+  beforeAll(async () => {
+    diagnosis = await doctor();
+  }, 60_000);
+
+  it('finds nothing wrong here, and the known bits inline and on threads', () => {
     expect(diagnosis.checks.filter(({ status }) => status === 'failed')).toEqual([]);
     expect(diagnosis.ok).toBe(true);
     expect(diagnosis.selfTest.map(({ engine }) => engine)).toEqual([...Array(2).fill('inline'), ...Array(6).fill('threads')]);
@@ -27,8 +31,7 @@ describe('doctor', () => {
     expect(nodeVersion(version).status).toBe(status);
   });
 
-  it('says what is wrong', async () => {
-    const diagnosis = await doctor();
+  it('says what is wrong', () => {
     const broken = {
       ...diagnosis,
       ok: false,

@@ -11,7 +11,7 @@ let file = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'paragrad-resume-'));
   file = join(folder, 'classes.csv');
-  const rows = Array.from({ length: 700 }, (_, i) => {
+  const rows = Array.from({ length: 350 }, (_, i) => {
     const [a, b] = [Math.sin(i * 1.7) * 3, Math.cos(i * 0.9)];
     const c = ['red', 'green', 'blue', 'grey'][(i * 7) % 4] as string;
     return `${a},${b},${c},${i % 13},${a - 2 * b + (c === 'red' ? 1 : 0) + 3 * Math.sin(i * 12.9898) > 0 ? 'yes' : 'no'},${a * 3 - b + Math.sin(i)}`;
@@ -47,7 +47,8 @@ describe('resumed ≡ uninterrupted', () => {
     let { summary } = await train(file, { chunkRows: 16, ...options, out, maxPasses: 2, checkpointSeconds: 0 });
     expect(summary.reason).toBe('max passes');
     let resumed = 0;
-    for (let passes = 5; !summary.converged && summary.passes < last; passes += 3) {
+    // Early, late, and between: each time about twice as far.
+    for (let passes = 5; !summary.converged && summary.passes < last; passes = 2 * passes + 1) {
       const engine = resumed === 1 ? ({ engine: 'threads', workers: 3, partition: 'grid' } as const) : {};
       summary = (await resume(out, { maxPasses: Math.min(passes, last), ...engine })).summary;
       resumed += 1;

@@ -1,5 +1,6 @@
+import { afterAll } from 'vitest';
 import type { EngineHooks, RankFault } from '../../src/engines/engine.ts';
-import { threads } from '../../src/engines/threads.ts';
+import { type ThreadSession, threads } from '../../src/engines/threads.ts';
 import { partitionOf } from '../../src/partition/plan.ts';
 import type { StrategyChoice } from '../../src/strategies/choice.ts';
 import { clientPartition, clientsOf } from '../../src/strategies/clients.ts';
@@ -57,18 +58,34 @@ export function strategyJob(
   return { ...jobOf(store, { model, workers }), optimizer: 'sgd', strategy, partition, ...options, optimizerOptions };
 }
 
-/** Runs a job on threads, and ends them. */
-export async function onThreads(
+type OnThreads = (
   job: TrainingJob,
-  options: { readonly faults?: readonly RankFault[]; readonly maxRestarts?: number } & Pick<EngineHooks, 'signal' | 'onCheckpoint'> = {},
-): Promise<TrainingOutcome & { readonly told: readonly string[] }> {
-  const { signal, onCheckpoint, ...engine } = options;
-  const told: string[] = [];
-  const session = threads.open(ranksOf(job), engine);
-  try {
-    const hooks = { ...(signal === undefined ? {} : { signal }), ...(onCheckpoint === undefined ? {} : { onCheckpoint }) };
-    return { ...(await session.train(job, { onNote: (text) => told.push(text), ...hooks })), told };
-  } finally {
-    await session.close();
-  }
+  options?: { readonly faults?: readonly RankFault[]; readonly maxRestarts?: number } & Pick<EngineHooks, 'signal' | 'onCheckpoint'>,
+) => Promise<TrainingOutcome & { readonly told: readonly string[] }>;
+
+/**
+ * Runs jobs on threads. To start them takes longer than most runs: a file's tests share them, by their number, and they end with
+ * the file; a run with faults has threads of its own.
+ */
+export function threadsOfFile(): OnThreads {
+  const shared = new Map<number, ThreadSession>();
+  afterAll(async () => {
+    for (const session of shared.values()) await session.close();
+  });
+  const sharedBy = (ranks: number): ThreadSession => {
+    const session = shared.get(ranks) ?? threads.open(ranks);
+    shared.set(ranks, session);
+    return session;
+  };
+  return async (job, { signal, onCheckpoint, ...engine } = {}) => {
+    const told: string[] = [];
+    const isOwn = Object.keys(engine).length > 0;
+    const session = isOwn ? threads.open(ranksOf(job), engine) : sharedBy(ranksOf(job));
+    try {
+      const hooks = { ...(signal === undefined ? {} : { signal }), ...(onCheckpoint === undefined ? {} : { onCheckpoint }) };
+      return { ...(await session.train(job, { onNote: (text) => told.push(text), ...hooks })), told };
+    } finally {
+      if (isOwn) await session.close();
+    }
+  };
 }

@@ -47,11 +47,17 @@ describe.each(MODELS)('--l2 auto: %s', (model) => {
   test.each(['f32', 'f64'] as const)('%s: rows, columns, grid, the reference kernels: the same bits', async (dtype) => {
     const store = storeFor(model, dtype);
     const base = await inline.open(1).train(jobOf(store, { model, l2: 'auto' }), {});
-    for (const kind of ['rows', 'columns', 'grid'] as const)
-      for (const workers of [2, 3, 7])
-        expect(bits(await inline.open(1).train(jobOf(store, { model, l2: 'auto', kind, workers }), {})), `${kind} ${workers}`).toBe(
-          bits(base),
-        );
+    // A grid of a prime number of ranks is the split by rows.
+    for (const [kind, workers] of [
+      ['rows', 2],
+      ['rows', 7],
+      ['columns', 3],
+      ['columns', 7],
+      ['grid', 4],
+    ] as const)
+      expect(bits(await inline.open(1).train(jobOf(store, { model, l2: 'auto', kind, workers }), {})), `${kind} ${workers}`).toBe(
+        bits(base),
+      );
     expect(bits(await inline.open(1).train(jobOf(store, { model, l2: 'auto', kernels: 'reference' }), {}))).toBe(bits(base));
   });
 });

@@ -3,7 +3,9 @@ import { inline } from '../../src/engines/inline.ts';
 import type { StrategyChoice } from '../../src/strategies/choice.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../../src/strategies/job.ts';
 import { ranksOf } from '../../src/strategies/registry.ts';
-import { bitsOf, onThreads, strategyJob } from './choices.ts';
+import { bitsOf, strategyJob, threadsOfFile } from './choices.ts';
+
+const onThreads = threadsOfFile();
 
 /** Law: a run that goes on from any of its checkpoints ends with the bits of one that was never interrupted, where bits are promised. */
 

@@ -9,7 +9,9 @@ import type { Checkpoint, TrainingJob, TrainingOutcome } from '../../src/strateg
 import { ranksOf } from '../../src/strategies/registry.ts';
 import type { Vector } from '../../src/update/pass.ts';
 import { classesData, generator, jobOf, storeOf } from '../support/problems.ts';
-import { CHOICE, onThreads } from './choices.ts';
+import { CHOICE, threadsOfFile } from './choices.ts';
+
+const onThreads = threadsOfFile();
 
 /** Laws of mini-batches of several classes: the same as those of one output. */
 const CLASSES = 4;

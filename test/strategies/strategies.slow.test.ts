@@ -6,7 +6,9 @@ import { inline } from '../../src/engines/inline.ts';
 import { train } from '../../src/run/train.ts';
 import type { TrainOptions } from '../../src/run/train-options.ts';
 import { generator } from '../support/problems.ts';
-import { onThreads, strategyJob } from './choices.ts';
+import { strategyJob, threadsOfFile } from './choices.ts';
+
+const onThreads = threadsOfFile();
 
 /** Strategies on processes and on real data, and what they make of many losses. */
 

@@ -201,7 +201,7 @@ describe('hard random problems', () => {
     (['f32', 'f64'] as const).flatMap((dtype) => [1e-6, 0].map((tolerance) => ({ loss, dtype, tolerance }))),
   );
   it.each(cells)('end by themselves near the optimum: %o', ({ loss, dtype, tolerance }) => {
-    for (let seed = 1; seed <= 8; seed += 1) {
+    for (let seed = 1; seed <= 5; seed += 1) {
       const random = randomProblem(seed, loss, 0.4);
       const data = dtype === 'f32' ? { ...random, x: Float64Array.from(random.x, Math.fround) } : random;
       const best = newton(data, loss, random.l2);
