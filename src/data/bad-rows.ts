@@ -1,6 +1,7 @@
 /** What is done with a row that has a value which is not of its column's kind, or not finite, or that is no row at all. */
 export type BadRowsMode = 'error' | 'skip' | 'impute';
 
+/** A value that was skipped, or counted as missing, and where it stands. */
 export interface BadExample {
   readonly file: string;
   /** null in files that have no lines. */

@@ -11,6 +11,7 @@ export interface RegressionMetrics {
   readonly logScale?: RegressionMetrics;
 }
 
+/** How well two classes are told apart; rows count by their weights. */
 export interface ClassMetrics {
   readonly rows: number;
   readonly logLoss: number;

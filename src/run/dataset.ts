@@ -126,6 +126,7 @@ export function summaryOfDataset(
   };
 }
 
+/** What `inspectDataset` finds. */
 export interface DatasetDescription extends DatasetSummary {
   /** What was read again and is as it was written; null when nobody asked. */
   readonly verified: DatasetCheck | null;

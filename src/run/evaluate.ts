@@ -15,6 +15,7 @@ import { fromLog, isLog } from './validate.ts';
 /** Of the table of thresholds; the one that was asked for is put among them. */
 const THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
+/** What can be said of an evaluation. */
 export interface EvaluateOptions {
   /** Two classes: probability above which a row counts as called positive. Default 0.5. */
   readonly threshold?: number | undefined;
@@ -24,6 +25,7 @@ export interface EvaluateOptions {
   readonly onDownload?: PredictOptions['onDownload'];
 }
 
+/** How well a model predicts the rows of a file. */
 export interface Evaluation extends PredictReport {
   readonly model: FittedModel['name'];
   readonly source: string;

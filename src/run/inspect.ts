@@ -16,6 +16,7 @@ import type { TrainOptions } from './train-options.ts';
 /** Most frequent values that are shown of a category. */
 const TOP = 5;
 
+/** A column of a table, as it was read. */
 export interface ColumnDescription {
   readonly name: string;
   readonly kind: 'number' | 'boolean' | 'date' | 'category' | 'other';
@@ -36,6 +37,7 @@ export interface ColumnDescription {
   readonly top: readonly { readonly value: string; readonly count: number }[];
 }
 
+/** What `inspectData` finds. */
 export interface DataDescription {
   readonly source: string;
   readonly rows: number;
@@ -44,6 +46,7 @@ export interface DataDescription {
   readonly encoded: string | null;
 }
 
+/** What can be said of an inspection; options of training say how it would take the columns. */
 export interface InspectOptions
   extends Pick<
     TrainOptions,

@@ -9,6 +9,7 @@ import { checkOutFile, requirePath } from './out-paths.ts';
 import { type PredictionBlock, type PredictOptions, type PredictReport, predict } from './predict.ts';
 import { checkThreshold, isPositive } from './threshold.ts';
 
+/** What can be said of a prediction that is written. */
 export interface PredictFileOptions {
   /** A path, or a stream, which is left open. */
   readonly to: string | Writable;
@@ -22,6 +23,7 @@ export interface PredictFileOptions {
   readonly onDownload?: PredictOptions['onDownload'];
 }
 
+/** What was read, and where it was written. */
 export interface PredictSummary extends PredictReport {
   /** The file written; null: the given stream. */
   readonly out: string | null;

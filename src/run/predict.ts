@@ -36,6 +36,7 @@ export interface PredictionBlock {
   readonly weight: Float64Array | undefined;
 }
 
+/** What was read for a prediction. */
 export interface PredictReport {
   rows: number;
   /** Values of categories that training did not have, and values that were missing. */
@@ -49,6 +50,7 @@ export interface PredictReport {
   readonly bad?: BadRows;
 }
 
+/** Values of a column that the model could not know. */
 export interface ColumnReport {
   readonly column: string;
   readonly missing: number;
@@ -57,6 +59,7 @@ export interface ColumnReport {
   readonly examples: readonly string[];
 }
 
+/** A prediction under way: read its blocks, or close it. */
 export interface Predictions {
   /** Complete when the blocks have been read. */
   readonly report: PredictReport;
@@ -64,6 +67,7 @@ export interface Predictions {
   close(): void;
 }
 
+/** What can be said of a prediction. */
 export interface PredictOptions {
   /** Read the target, too, and weights (`PredictionBlock.y`, `weight`). Default false. */
   readonly target?: boolean;

@@ -25,6 +25,7 @@ import type { RunEvent } from './types.ts';
 import { NUMERICS_VERSION } from './version.ts';
 import { mostWorkers } from './workers.ts';
 
+/** What can be said of `prepare`: of training what decides how rows are encoded, and its own. */
 export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'workers' | 'force' | 'signal' | 'onEvent'> {
   /** The dataset folder. */
   readonly out: string;
@@ -34,6 +35,7 @@ export interface PrepareOptions extends Pick<TrainOptions, EncodingOption | 'wor
   readonly shardBytes?: number | undefined;
 }
 
+/** The dataset folder that was made. */
 export interface PrepareSummary extends DatasetSummary {
   /** What was left out of the rows, in words. */
   readonly notes: readonly string[];

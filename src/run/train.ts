@@ -35,6 +35,7 @@ import type { TrainOptions } from './train-options.ts';
 import type { RunEvent, RunSummary } from './types.ts';
 import { validate } from './validate.ts';
 
+/** A trained model, and what its run was like. */
 export interface TrainedRun {
   readonly model: FittedModel;
   readonly summary: RunSummary;

@@ -21,6 +21,7 @@ export type RunEvent =
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'saved'; readonly path: string };
 
+/** What a table is to a model: its rows, and its columns by their use. */
 export interface SchemaSummary {
   readonly source: string;
   readonly target: string;
@@ -114,6 +115,7 @@ export interface StrategySend {
   readonly weights?: { readonly begin: number; readonly end: number };
 }
 
+/** What the model makes of an encoded column. */
 export interface Coefficient {
   /** Softmax: the label of the class whose z it changes. */
   readonly class?: string;

@@ -9,6 +9,7 @@ import { NUMERICS_VERSION } from '../version.ts';
 import { measureReadLimit } from './read-limit.ts';
 import { type SelfTestResult, selfTest } from './self-test.ts';
 
+/** One thing that was looked at. */
 export interface Check {
   readonly name: 'Node.js' | 'cores' | 'memory' | 'SIMD' | 'read limit' | 'DuckDB' | 'Ray' | 'self-test, inline' | 'self-test, threads';
   /** warning: works, but not as well as it could. */
@@ -19,6 +20,7 @@ export interface Check {
   readonly remark: string;
 }
 
+/** What `doctor` finds. */
 export interface Diagnosis {
   /** No check failed. */
   readonly ok: boolean;

@@ -8,6 +8,7 @@ import { prepareFrom } from '../prepare.ts';
 import { type Recipe, RowMaker } from './rows.ts';
 import { generatedTable } from './table.ts';
 
+/** What can be said of a table of random numbers. */
 export interface GenerateOptions {
   readonly rows: number;
   /** Features; there is one column more, the target. */
@@ -29,6 +30,7 @@ export interface GenerateOptions {
   readonly onRows?: ((rows: number) => void) | undefined;
 }
 
+/** What was written, and the model behind it. */
 export interface Generated {
   readonly out: string;
   readonly format: string;
