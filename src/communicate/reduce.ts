@@ -72,8 +72,8 @@ export interface Sources {
   readonly offsets: Float64Array;
 }
 
-export function sourcesFor(schedule: Schedule): Sources {
-  const parts = schedule.firstPart[schedule.geometries.length] as number;
+export function sourcesFor({ firstPart, geometries }: Pick<Schedule, 'firstPart' | 'geometries'>): Sources {
+  const parts = firstPart[geometries.length] as number;
   return { arrays: new Array<Elements | undefined>(parts).fill(undefined), offsets: new Float64Array(parts) };
 }
 

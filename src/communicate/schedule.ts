@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { leavesOf, rootLevel } from '../partition/tree.ts';
+import { leavesOf, type NodeId, rootLevel } from '../partition/tree.ts';
 import { wrongTree } from './failures.ts';
 import { FIELDS_PER_PART, GEOMETRIES_KEPT, type Geometry } from './geometry.ts';
 
@@ -31,8 +31,10 @@ export interface Schedule {
   readonly depth: number;
 }
 
-interface Placed {
+export interface Placed {
   readonly number: number;
+  /** Its place among the geometries, and its number in the group. */
+  readonly at: number;
   readonly rank: number;
   readonly begin: number;
   readonly end: number;
@@ -43,23 +45,38 @@ interface Placed {
 /**
  * Checks that all ranks add the same vector over the same tree.
  *
+ * @param ranks whose geometries they are; default: 0, 1, …
  * @throws PARAGRAD_TREE
  */
-export function checkShapes(geometries: readonly Geometry[]): void {
+export function checkShapes(geometries: readonly Geometry[], ranks: readonly number[] = [...geometries.keys()]): void {
   const first = geometries[0] as Geometry;
   const say = (g: Geometry): string => `${g.length} elements of f${g.bytesPerElement * 8} over ${g.leaves} leaves`;
-  for (const [rank, geometry] of geometries.entries()) {
+  for (const [at, geometry] of geometries.entries()) {
     const { length, leaves, bytesPerElement } = geometry;
     if (length !== first.length || leaves !== first.leaves || bytesPerElement !== first.bytesPerElement)
-      throw wrongTree(rank, `it adds ${say(geometry)}, but rank 0 ${say(first)}`);
+      throw wrongTree(ranks[at] as number, `it adds ${say(geometry)}, but rank ${ranks[0]} ${say(first)}`);
   }
 }
 
+/** Number of each geometry's first part; behind them the number of parts of all. */
+export function firstPartsOf(geometries: readonly Geometry[]): Int32Array {
+  const firstPart = new Int32Array(geometries.length + 1);
+  for (const [at, { count }] of geometries.entries()) firstPart[at + 1] = (firstPart[at] as number) + count;
+  return firstPart;
+}
+
 /** Checks each part by itself and returns those that have elements in [begin, end), by first leaf. */
-function placedParts(geometries: readonly Geometry[], firstPart: Int32Array, begin: number, end: number): Placed[] {
+export function placedParts(
+  geometries: readonly Geometry[],
+  ranks: readonly number[],
+  firstPart: Int32Array,
+  begin: number,
+  end: number,
+): Placed[] {
   const placed: Placed[] = [];
-  for (const [rank, { length, leaves, count, fields }] of geometries.entries()) {
+  for (const [at, { length, leaves, count, fields }] of geometries.entries()) {
     const root = rootLevel(leaves);
+    const rank = ranks[at] as number;
     for (let i = 0; i < count; i += 1) {
       const [level, index, from, to] = fields.subarray(i * FIELDS_PER_PART) as unknown as [number, number, number, number];
       const whole = [level, index, from, to].every((n) => Number.isSafeInteger(n) && n >= 0);
@@ -68,19 +85,33 @@ function placedParts(geometries: readonly Geometry[], firstPart: Int32Array, beg
       if (from > to || to > length) throw wrongTree(rank, `elements [${from}, ${to}) do not lie in this vector of ${length}`);
       const first = Math.max(from, begin);
       const last = Math.min(to, end);
-      if (first < last) placed.push({ number: (firstPart[rank] as number) + i, rank, begin: first, end: last, firstLeaf, endLeaf });
+      if (first < last) placed.push({ number: (firstPart[at] as number) + i, at, rank, begin: first, end: last, firstLeaf, endLeaf });
     }
   }
   return placed.sort((a, b) => a.firstLeaf - b.firstLeaf);
 }
 
+/** Borders of the ranges of elements that the same parts cover. */
+export function bordersOf(placed: readonly Placed[], begin: number, end: number): number[] {
+  return [...new Set([begin, end, ...placed.flatMap((part) => [part.begin, part.end])])].sort((a, b) => a - b);
+}
+
+/** Checks that no leaf is in two of `parts`, ascending by leaf. */
+export function checkOnce(parts: readonly Placed[], begin: number, end: number): void {
+  for (const [i, part] of parts.entries()) {
+    const previous = parts[i - 1];
+    if (previous === undefined || part.firstLeaf >= previous.endLeaf) continue;
+    const where = `leaves [${part.firstLeaf}, ${part.endLeaf}) of elements [${begin}, ${end})`;
+    throw wrongTree(part.rank, `${where} came twice, also from rank ${previous.rank}`);
+  }
+}
+
 /** Checks that `parts`, ascending by leaf, are every leaf once. */
 function checkCover(parts: readonly Placed[], leaves: number, begin: number, end: number): void {
+  checkOnce(parts, begin, end);
   let covered = 0;
   let previous: Placed | undefined;
   for (const part of parts) {
-    const where = `leaves [${part.firstLeaf}, ${part.endLeaf}) of elements [${begin}, ${end})`;
-    if (part.firstLeaf < covered) throw wrongTree(part.rank, `${where} came twice, also from rank ${previous?.rank}`);
     if (part.firstLeaf > covered) break;
     covered = part.endLeaf;
     previous = part;
@@ -89,8 +120,8 @@ function checkCover(parts: readonly Placed[], leaves: number, begin: number, end
     throw wrongTree(previous?.rank ?? 0, `incomplete tree: leaf ${covered} of ${leaves} came from no rank for elements [${begin}, ${end})`);
 }
 
-/** The program that adds an exact cover of the leaves in tree order. A child without leaves adds nothing. */
-function programOf(parts: readonly Placed[], leaves: number): { program: Int32Array; depth: number } {
+/** The program that adds an exact cover of the leaves of `root` in tree order. A child without leaves adds nothing. */
+export function programOf(parts: readonly Placed[], leaves: number, root: NodeId): { program: Int32Array; depth: number } {
   const program: number[] = [];
   let next = 0;
   let depth = 0;
@@ -109,7 +140,7 @@ function programOf(parts: readonly Placed[], leaves: number): { program: Int32Ar
     descend(level - 1, index * 2 + 1, held + 1);
     program.push(ADD);
   };
-  if (leaves > 0) descend(rootLevel(leaves), 0, 0);
+  if (leaves > 0) descend(root.level, root.index, 0);
   return { program: Int32Array.from(program), depth };
 }
 
@@ -117,15 +148,20 @@ function programOf(parts: readonly Placed[], leaves: number): { program: Int32Ar
  * Checks the parts of all ranks on the elements [begin, end), and puts them in order. The same on every rank: a pure
  * function of the geometries, by rank.
  *
+ * @param ranks whose geometries they are; default: 0, 1, …
  * @throws PARAGRAD_TREE when shapes differ, a node or range is foreign, or a tree is incomplete or doubled.
  */
-export function scheduleOf(geometries: readonly Geometry[], begin: number, end: number): Schedule {
-  const firstPart = new Int32Array(geometries.length + 1);
-  for (const [rank, geometry] of geometries.entries()) firstPart[rank + 1] = (firstPart[rank] as number) + geometry.count;
-  checkShapes(geometries);
+export function scheduleOf(
+  geometries: readonly Geometry[],
+  begin: number,
+  end: number,
+  ranks: readonly number[] = [...geometries.keys()],
+): Schedule {
+  const firstPart = firstPartsOf(geometries);
+  checkShapes(geometries, ranks);
   const { leaves } = geometries[0] as Geometry;
-  const placed = placedParts(geometries, firstPart, begin, end);
-  const borders = [...new Set([begin, end, ...placed.flatMap((part) => [part.begin, part.end])])].sort((a, b) => a - b);
+  const placed = placedParts(geometries, ranks, firstPart, begin, end);
+  const borders = bordersOf(placed, begin, end);
   const spans: Span[] = [];
   let depth = 0;
   for (let i = 0; i + 1 < borders.length; i += 1) {
@@ -133,27 +169,39 @@ export function scheduleOf(geometries: readonly Geometry[], begin: number, end: 
     const to = borders[i + 1] as number;
     const covering = placed.filter((part) => part.begin <= from && part.end >= to);
     checkCover(covering, leaves, from, to);
-    const ordered = programOf(covering, leaves);
+    const ordered = programOf(covering, leaves, { level: rootLevel(leaves), index: 0 });
     const partsOfRank = new Int32Array(geometries.length);
-    for (const part of covering) partsOfRank[part.rank] = (partsOfRank[part.rank] as number) + 1;
+    for (const { at } of covering) partsOfRank[at] = (partsOfRank[at] as number) + 1;
     depth = Math.max(depth, ordered.depth);
     spans.push({ begin: from, end: to, program: ordered.program, partsOfRank });
   }
   return { geometries, begin, end, spans, firstPart, depth };
 }
 
-/** Schedules that were made, by the geometries (as objects) and the range that they are of. */
-export class ScheduleCache {
-  readonly #kept: Schedule[] = [];
+/** What is made of the geometries of some ranks, on a range of elements. */
+interface Made {
+  readonly geometries: readonly Geometry[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What was made, by the geometries (as objects) and the range that it is of. */
+export class GeometryCache<S extends Made> {
+  readonly #make: (geometries: readonly Geometry[], begin: number, end: number) => S;
+  readonly #kept: S[] = [];
   #next = 0;
   #last = 0;
 
+  constructor(make: (geometries: readonly Geometry[], begin: number, end: number) => S) {
+    this.#make = make;
+  }
+
   /** Allocates nothing when there was a step like this one. @throws PARAGRAD_TREE */
-  get(geometries: readonly Geometry[], begin: number, end: number): Schedule {
+  get(geometries: readonly Geometry[], begin: number, end: number): S {
     const kept = this.#kept;
     for (let i = 0; i < kept.length; i += 1) {
       const at = (this.#last + i) % kept.length;
-      const schedule = kept[at] as Schedule;
+      const schedule = kept[at] as S;
       if (schedule.begin !== begin || schedule.end !== end) continue;
       let same = true;
       for (let rank = 0; rank < geometries.length && same; rank += 1) same = schedule.geometries[rank] === geometries[rank];
@@ -161,11 +209,18 @@ export class ScheduleCache {
       this.#last = at;
       return schedule;
     }
-    const made = scheduleOf([...geometries], begin, end);
+    const made = this.#make([...geometries], begin, end);
     kept[this.#next] = made;
     this.#last = this.#next;
     this.#next = (this.#next + 1) % GEOMETRIES_KEPT;
     return made;
+  }
+}
+
+export class ScheduleCache extends GeometryCache<Schedule> {
+  /** `ranks`: whose geometries they are; default: 0, 1, … */
+  constructor(ranks?: readonly number[]) {
+    super((geometries, begin, end) => scheduleOf(geometries, begin, end, ranks));
   }
 }
 

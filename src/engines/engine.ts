@@ -24,7 +24,7 @@ export type EngineName = 'inline' | 'threads' | 'processes' | 'ray';
 /** Engines whose workers read a dataset folder themselves, share no memory, and are replaced when they are lost. */
 export const WITH_PROCESSES: readonly string[] = ['processes', 'ray'] satisfies EngineName[];
 
-/** How parts move between processes (docs/algorithms.md): `peer-to-peer` is the direct all-reduce. */
+/** How parts move between processes (docs/algorithms.md): `peer-to-peer` is the direct all-reduce, of many ranks the hierarchical one. */
 export type Communicate = 'peer-to-peer' | 'client-server' | 'ring';
 
 /** What only some engines have: an engine without workers that could be lost ignores it. */

@@ -1,6 +1,6 @@
-import { type Range, type SendCosts, sendCosts } from '../communicate/messages/costs.ts';
+import { type NodeRange, type SendCosts, sendCosts } from '../communicate/messages/costs.ts';
 import type { Communicate } from '../engines/engine.ts';
-import { ALGORITHMS } from '../engines/processes/algorithms.ts';
+import { algorithmFor } from '../engines/processes/algorithms.ts';
 import { bytesPerValue, columnOfBlock, type Layout } from '../partition/layout.ts';
 import type { Partition } from '../partition/plan.ts';
 import { coverOf } from '../partition/tree.ts';
@@ -20,9 +20,8 @@ export interface Exchanged {
  */
 export function stepTraffic(layout: Layout, partition: Partition, { communicate, reducers }: Exchanged, outputs = 1): SendCosts[] {
   const { shares, workers, grid } = partition;
-  const algorithm = ALGORITHMS[communicate];
   const scalars = 1 + outputs;
-  const ranges = shares.map((share): Range[] => {
+  const nodes = shares.map((share): NodeRange[] => {
     const begin = columnOfBlock(layout, share.blockBegin);
     const end = columnOfBlock(layout, share.blockEnd);
     const head = share.blockBegin === 0 ? [{ begin: 0, end: scalars }] : [];
@@ -30,9 +29,12 @@ export function stepTraffic(layout: Layout, partition: Partition, { communicate,
       begin: scalars + k * layout.columns + begin,
       end: scalars + k * layout.columns + end,
     }));
-    return coverOf(share.chunkBegin, share.chunkEnd, layout.chunks).flatMap(() => [...head, ...own]);
+    return coverOf(share.chunkBegin, share.chunkEnd, layout.chunks).flatMap((node) =>
+      [...head, ...own].map((range) => ({ ...range, node })),
+    );
   });
-  const costs = sendCosts(algorithm, Math.min(reducers, workers), scalars + outputs * layout.columns, 8, ranges);
+  const shape = { length: scalars + outputs * layout.columns, leaves: layout.chunks };
+  const costs = sendCosts(algorithmFor(communicate, workers), Math.min(reducers, workers), shape, 8, nodes);
   if (grid.columns === 1) return costs;
   return shares.map((share): SendCosts => {
     const first = share.rank - (share.rank % grid.columns);
@@ -40,10 +42,12 @@ export function stepTraffic(layout: Layout, partition: Partition, { communicate,
     let { messages, bytes } = costs[share.rank] as SendCosts;
     for (const { rows } of batchesOf(layout, share.chunkBegin, share.chunkEnd, grid.columns)) {
       const length = outputs * rows;
-      const nodes = members.map((member) =>
-        coverOf(member.blockBegin, member.blockEnd, layout.blocks).map(() => ({ begin: 0, end: length })),
+      const dots = members.map((member) =>
+        coverOf(member.blockBegin, member.blockEnd, layout.blocks).map((node) => ({ node, begin: 0, end: length })),
       );
-      const row = sendCosts(algorithm, Math.min(reducers, grid.columns), length, bytesPerValue(layout.dtype), nodes);
+      const rowShape = { length, leaves: layout.blocks };
+      const algorithm = algorithmFor(communicate, grid.columns);
+      const row = sendCosts(algorithm, Math.min(reducers, grid.columns), rowShape, bytesPerValue(layout.dtype), dots);
       const own = row[share.rank - first] as SendCosts;
       messages += own.messages;
       bytes += own.bytes;

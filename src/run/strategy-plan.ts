@@ -1,5 +1,5 @@
 import { sendCosts } from '../communicate/messages/costs.ts';
-import { ALGORITHMS } from '../engines/processes/algorithms.ts';
+import { algorithmFor } from '../engines/processes/algorithms.ts';
 import { type Layout, rowsOfChunk } from '../partition/layout.ts';
 import { coverOf } from '../partition/tree.ts';
 import { DEFAULT_EPOCHS } from '../strategies/batch-setup.ts';
@@ -96,10 +96,10 @@ function averageSends(
   const length = coordinates + 1;
   const nodes = Array.from({ length: workers }, (_, rank) => {
     const { begin, end } = hostedBy(rank, workers, clients);
-    return coverOf(begin, end, clients).map(() => ({ begin: 0, end: length }));
+    return coverOf(begin, end, clients).map((node) => ({ node, begin: 0, end: length }));
   });
   const { communicate = 'peer-to-peer', reducers = 1 } = how ?? {};
-  const costs = sendCosts(ALGORITHMS[communicate], Math.min(reducers, workers), length, 8, nodes);
+  const costs = sendCosts(algorithmFor(communicate, workers), Math.min(reducers, workers), { length, leaves: clients }, 8, nodes);
   return nodes.map((own, rank): StrategySend => {
     // Others read the nodes where they stand.
     const shared = { messages: 0, bytes: workers === 1 ? 0 : own.length * length * F64 };

@@ -2,21 +2,23 @@ import type { Channel } from '../../src/communicate/channel.ts';
 import type { Collective } from '../../src/communicate/collective.ts';
 import { Link } from '../../src/communicate/link.ts';
 import { createLoopbackChannels } from '../../src/communicate/loopback/channel.ts';
-import { createMessageCollective } from '../../src/communicate/messages/collective.ts';
+import { createMessageCollective, type MessageOptions, neighboursOf } from '../../src/communicate/messages/collective.ts';
 import { newKey } from '../../src/communicate/streams/key.ts';
 import { createMesh, type MeshPort, openPort } from '../../src/communicate/streams/mesh.ts';
 import { createSocketFolder } from '../../src/engines/socket-folder.ts';
+import { type GroupedCosts, groupedCosts, hearsFrom } from './groups.ts';
 import { type Host, play } from './script.ts';
 
 export const NUMERICS = 1;
 
+/** How sums are made: client–server with so many reducers, or as many as there are ranks; hierarchical, in so many groups. */
+export type Way = Pick<MessageOptions, 'algorithm' | 'reducers' | 'groups'>;
+type AreNeighbours = (a: number, b: number) => boolean;
+type Connect = (size: number, areNeighbours: AreNeighbours) => Promise<(Channel | undefined)[][]>;
+
 /** All ranks in this thread, speaking by messages: channels[rank][peer] of each new group come from `connect`. */
-function messageHost(
-  name: string,
-  connect: (size: number, servers: number) => Promise<(Channel | undefined)[][]>,
-  end: () => Promise<void>,
-  reducers?: number,
-): Host {
+function messageHost(name: string, connect: Connect, end: () => Promise<void>, way: Way = {}): Host {
+  const { reducers, algorithm = reducers === undefined ? 'direct' : 'client-server', groups: count } = way;
   const segmentsOf = (size: number): number => Math.min(size, reducers ?? 1);
   const direct: Pick<Host, 'messagesOf' | 'bytesOf' | 'smallBytesOf'> = {
     smallBytesOf: (size) => (size === 2 ? 131_072 : 4096),
@@ -28,21 +30,26 @@ function messageHost(
     messagesOf: (size, _, rank) => (rank < segmentsOf(size) ? segmentsOf(size) - 1 + size - 1 : segmentsOf(size)),
     bytesOf: (size, _, { parts, own, segment }) => parts - own + (size - 1) * segment,
   };
+  const grouped: Pick<Host, 'costsOf' | 'waitsFor' | 'messagesOf' | 'bytesOf'> = {
+    ...direct,
+    costsOf: (c, rank) => groupedCosts(c, count)[rank] as GroupedCosts,
+    waitsFor: (size, rank, other) => hearsFrom(size, rank, count).includes(other),
+  };
   return {
     name,
-    ...(reducers === undefined ? direct : served),
+    ...{ direct, hierarchical: grouped, 'client-server': served, ring: direct }[algorithm],
     async run(calls, options = {}) {
       const groups = options.groups ?? [calls.map((_, member) => member)];
       const collectives: (Collective | undefined)[][] = calls.map(() => []);
       for (const [group, members] of groups.entries()) {
-        const servers = reducers === undefined ? members.length : segmentsOf(members.length);
-        const channels = await connect(members.length, servers);
+        const own = { algorithm, ...(count === undefined ? {} : { groups: count }), reducers: segmentsOf(members.length) };
+        const channels = await connect(members.length, neighboursOf(members.length, own));
         for (const [rank, member] of members.entries())
           (collectives[member] as (Collective | undefined)[])[group] = createMessageCollective(rank, channels[rank] ?? [], {
             generation: options.generations?.[member] ?? 0,
             step: options.steps?.[member] ?? 0,
             timeoutMs: options.timeoutMs ?? 20_000,
-            ...(reducers === undefined ? {} : { algorithm: 'client-server', reducers: segmentsOf(members.length) }),
+            ...own,
           });
       }
       const outcomes = await Promise.all(
@@ -73,14 +80,12 @@ export function linkHost(): Host {
   return messageHost('links', connect, () => Promise.resolve());
 }
 
-/** `reducers`: client–server with so many of them, or as many as there are ranks. */
-export function loopbackHost(reducers?: number): Host {
-  const connect = (size: number, servers: number): Promise<(Channel | undefined)[][]> => {
+export function loopbackHost(way?: Way): Host {
+  const connect: Connect = (size, areNeighbours) => {
     const channels = createLoopbackChannels(size);
-    const isThere = (a: number, b: number): boolean => a < servers || b < servers;
-    return Promise.resolve(channels.map((row, rank) => row.map((channel, peer) => (isThere(rank, peer) ? channel : undefined))));
+    return Promise.resolve(channels.map((row, rank) => row.map((channel, peer) => (areNeighbours(rank, peer) ? channel : undefined))));
   };
-  return messageHost('loopback', connect, () => Promise.resolve(), reducers);
+  return messageHost('loopback', connect, () => Promise.resolve(), way);
 }
 
 /** Ports for `size` ranks of one run. */
@@ -104,15 +109,17 @@ async function openPorts(kind: 'unix' | 'tls', size: number): Promise<{ ports: M
   return { ports, end };
 }
 
-/** As if every rank were a process of its own: one port each, and a mesh for every group. `reducers` as above. */
-export async function meshHost(kind: 'unix' | 'tls', reducers?: number, maxSize = 8): Promise<Host> {
+/** As if every rank were a process of its own: one port each, and a mesh for every group. */
+export async function meshHost(kind: 'unix' | 'tls', way?: Way, maxSize = 8): Promise<Host> {
   const { ports, end } = await openPorts(kind, maxSize);
   let groups = 0;
-  const connect = (size: number, servers: number): Promise<(Channel | undefined)[][]> => {
+  const connect: Connect = (size, areNeighbours) => {
     groups += 1;
     const group = `group ${groups}`;
     const addresses = ports.slice(0, size).map((port) => port.address);
-    return Promise.all(addresses.map((_, rank) => createMesh({ port: ports[rank] as MeshPort, rank, size, servers, group, addresses })));
+    return Promise.all(
+      addresses.map((_, rank) => createMesh({ port: ports[rank] as MeshPort, rank, size, areNeighbours, group, addresses })),
+    );
   };
-  return messageHost(kind, connect, end, reducers);
+  return messageHost(kind, connect, end, way);
 }

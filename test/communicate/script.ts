@@ -1,5 +1,6 @@
 import type { Collective, ControlWord, Elements, Part, ReduceShape, Traffic } from '../../src/communicate/collective.ts';
 import { type ErrorCode, ParagradError } from '../../src/errors.ts';
+import type { Case } from './trees.ts';
 
 /** What a rank is to do, as plain data: the same for ranks in one thread and in workers. */
 export type Call = { readonly group?: number } & (
@@ -87,6 +88,10 @@ export interface Host {
   messagesOf(size: number, isSmall: boolean, rank: number): number;
   /** Bytes of values that a rank hands over in it: `parts` are its own, `own` those of its segment, `segment` the segment's length. */
   bytesOf(size: number, isSmall: boolean, bytes: { parts: number; own: number; segment: number }): number;
+  /** Both of an all-reduce over rows, where they do not follow from these: in place of `messagesOf` and `bytesOf`. */
+  costsOf?(c: Case, rank: number): { messages: number; bytes: number };
+  /** Whether a rank waits for another itself in an all-reduce; default: it waits for all. */
+  waitsFor?(size: number, rank: number, other: number): boolean;
   /** Plays calls[member] on every member at the same time. */
   run(calls: readonly (readonly Call[])[], options?: RunOptions): Promise<Outcome[][]>;
   end(): Promise<void>;

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Channel } from '../../src/communicate/channel.ts';
 import { frameHead } from '../../src/communicate/frames/frame.ts';
 import { TYPE } from '../../src/communicate/frames/header.ts';
+import { neighboursOf } from '../../src/communicate/messages/collective.ts';
 import { type Address, addressText, checkAddress, parseAddress } from '../../src/communicate/streams/address.ts';
 import type { StreamChannel } from '../../src/communicate/streams/channel.ts';
 import { connect } from '../../src/communicate/streams/connect.ts';
@@ -401,7 +402,8 @@ describe('mesh', () => {
   test.each([1, 2, 3, 4])('%d servers of 4 ranks: R(P − 1) − R(R − 1)/2 connections', async (servers) => {
     const list = await ports(4);
     const addresses = addressesOf(list);
-    const make = (port: MeshPort, rank: number) => createMesh({ port, rank, size: 4, servers, addresses });
+    const make = (port: MeshPort, rank: number) =>
+      createMesh({ port, rank, size: 4, areNeighbours: (a, b) => a < servers || b < servers, addresses });
     const meshes = (await Promise.all(list.map(make))).map(keep);
     for (const [rank, channels] of meshes.entries())
       expect(channels.map((channel) => channel !== undefined)).toEqual(
@@ -414,6 +416,21 @@ describe('mesh', () => {
       await expect(connect({ address: addresses[2] as Address, hello: { ...HELLO, rank: 3, size: 4 } })).rejects.toMatchObject({
         code: 'PARAGRAD_HELLO',
       });
+  });
+
+  test('7 ranks in groups: only neighbours are connected', async () => {
+    const list = await ports(7);
+    const addresses = addressesOf(list);
+    const areNeighbours = neighboursOf(7, { algorithm: 'hierarchical' });
+    const make = (port: MeshPort, rank: number) => createMesh({ port, rank, size: 7, areNeighbours, addresses });
+    const meshes = (await Promise.all(list.map(make))).map(keep);
+    for (const [rank, channels] of meshes.entries())
+      expect(channels.map((channel) => channel !== undefined)).toEqual(channels.map((_, peer) => areNeighbours(rank, peer)));
+    // Groups of 3 and 4: 3 + 6 within, 4 across.
+    expect(meshes.flat().filter((channel) => channel !== undefined).length / 2).toBe(13);
+    await expect(connect({ address: addresses[0] as Address, hello: { ...HELLO, rank: 6, size: 7 } })).rejects.toMatchObject({
+      code: 'PARAGRAD_HELLO',
+    });
   });
 
   test('a rank that is not listening yet is waited for', async () => {

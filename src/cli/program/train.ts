@@ -124,7 +124,10 @@ export function addTrain(program: Command, handlers: Handlers): void {
   group(
     train,
     'Processes (--engine processes or ray: they share no memory, and a lost one is replaced):',
-    option('--communicate <how>', 'peer-to-peer, client-server or ring, whose bits depend on --workers (default peer-to-peer)'),
+    option(
+      '--communicate <how>',
+      'peer-to-peer (in groups above 32 workers), client-server or ring, whose bits depend on --workers (default peer-to-peer)',
+    ),
     option('--reducers <count>', 'client-server: workers that add for all (default 1)', parseCount),
     option('--backup <count>', 'client-server: processes that compute the slowest workers’ parts, too; who is first wins', parseCount),
     option('--max-restarts <count>', 'how often each worker is replaced before the run ends (default 3)', parseCount),

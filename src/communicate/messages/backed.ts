@@ -5,7 +5,7 @@ import { brokenChannel, outOfStep, timedOut } from '../failures.ts';
 import { checkValues } from '../geometry.ts';
 import { bytesOf, elementsOf, errorBody, partsBody, type ReceivedParts, readError, readParts } from './body.ts';
 import { bodyOf, KIND } from './links.ts';
-import { caught, cutOf, type Group, type ReduceCall, receivedFrom, sendParts, TreeAdder } from './reduction.ts';
+import { caught, cutOf, type Group, type ReduceCall, ranksOf, receivedFrom, sendParts, TreeAdder } from './reduction.ts';
 
 /** Sums that rank 0 may be ahead of what a rank has taken. */
 const AHEAD = 8;
@@ -21,7 +21,7 @@ export function backedOf(group: Group, backups: Backups): (call: ReduceCall) => 
 /** Rank 0. */
 function adderOf({ rank, size, links, enter, adder: fast }: Group, backups: Backups): (call: ReduceCall) => Promise<ControlWord> {
   const { workers } = backups;
-  const adder = new TreeAdder(workers, fast);
+  const adder = new TreeAdder(ranksOf(workers), fast);
   const stragglers = new Stragglers(backups, performance.now());
   /** By peer: messages that the system has not taken yet. */
   const sending: Promise<void>[][] = Array.from({ length: size }, () => []);
@@ -87,7 +87,7 @@ function adderOf({ rank, size, links, enter, adder: fast }: Group, backups: Back
     refusal ??= caught(() => {
       const own = cutOf(call, 0, shape.length);
       adder.add(
-        receivedFrom(workers, (worker) => (worker === rank ? own : (came.get(worker) as ReceivedParts))),
+        receivedFrom(ranksOf(workers), (worker) => (worker === rank ? own : (came.get(worker) as ReceivedParts))),
         0,
         shape.length,
         into,

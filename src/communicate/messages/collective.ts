@@ -6,8 +6,11 @@ import { isSurvivable } from '../failures.ts';
 import type { Adder } from '../reduce.ts';
 import { backedOf } from './backed.ts';
 import { directOf } from './direct.ts';
+import { groupedOperations } from './grouped.ts';
+import { Grouping } from './grouping.ts';
+import { hierarchicalOf } from './hierarchical.ts';
 import { KIND, Links } from './links.ts';
-import type { ReduceCall, ReducePhase } from './reduction.ts';
+import type { Group, ReduceCall, ReducePhase } from './reduction.ts';
 import { ringOf } from './ring.ts';
 import { servedOf } from './served.ts';
 import { type Operations, peerOperations, starOperations } from './star.ts';
@@ -22,6 +25,8 @@ export interface MessageOptions {
   readonly algorithm?: Algorithm;
   /** Client–server: ranks 0 … reducers − 1 add, each a segment; default 1. */
   readonly reducers?: number;
+  /** Hierarchical: how many groups; default: about √P (grouping.ts). */
+  readonly groups?: number;
   /** Client–server with one reducer: ranks from `backups.workers` on compute the nodes of others. The same numbers on all ranks. */
   readonly backups?: Backups | undefined;
   /** Makes the sums of long vectors faster: the same bits. */
@@ -30,12 +35,23 @@ export interface MessageOptions {
   readonly onPhase?: (phase: ReducePhase, step: number) => void;
 }
 
-/** The bits of a sum are the same from direct and client-server, for every number of ranks. Those of a ring depend on it. */
-export type Algorithm = 'direct' | 'client-server' | 'ring';
+/** The bits of a sum are the same from all but ring, for every number of ranks. Those of a ring depend on it. */
+export type Algorithm = 'direct' | 'hierarchical' | 'client-server' | 'ring';
+
+/** Which ranks of a group of `size` speak to each other: no others need a channel. */
+export function neighboursOf(
+  size: number,
+  { algorithm = 'direct', reducers = 1, groups }: Pick<MessageOptions, 'algorithm' | 'reducers' | 'groups'>,
+): (a: number, b: number) => boolean {
+  if (algorithm === 'client-server') return (a, b) => a !== b && (a < reducers || b < reducers);
+  if (algorithm !== 'hierarchical') return (a, b) => a !== b;
+  const grouping = new Grouping(size, groups);
+  return (a, b) => grouping.areConnected(a, b);
+}
 
 const TIMEOUT_MS = 120_000;
 
-/** Collectives over channels, for P ranks. Of an all-reduce: direct.ts, served.ts, ring.ts. Of the others: star.ts. */
+/** Collectives over channels, for P ranks. Of an all-reduce: direct.ts, hierarchical.ts, served.ts, ring.ts. Of the others: star.ts, grouped.ts. */
 class MessageCollective implements Collective {
   readonly rank: number;
   readonly size: number;
@@ -54,21 +70,20 @@ class MessageCollective implements Collective {
     this.generation = options.generation ?? 0;
     this.#step = options.step ?? 0;
     this.#started = this.#step;
-    const { algorithm = 'direct', reducers = 1, onPhase = () => undefined } = options;
+    const { algorithm = 'direct', reducers = 1, groups, onPhase = () => undefined } = options;
     assert(Number.isInteger(reducers) && reducers >= 1 && reducers <= this.size, 'number of reducers out of range');
-    const isStar = algorithm === 'client-server';
-    const isNeighbour = (peer: number): boolean => !isStar || rank < reducers || peer < reducers;
-    this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS, isNeighbour);
-    this.#others = (isStar ? starOperations : peerOperations)(rank, this.size, this.#links);
+    const areNeighbours = neighboursOf(this.size, options);
+    this.#links = new Links(rank, channels, this.generation, options.timeoutMs ?? TIMEOUT_MS, (peer) => areNeighbours(rank, peer));
     const group = { rank, size: this.size, links: this.#links, adder: options.adder, enter: onPhase };
     const { backups } = options;
     if (backups !== undefined) {
-      assert(isStar && reducers === 1, 'backups need client-server with one reducer');
+      assert(algorithm === 'client-server' && reducers === 1, 'backups need client-server with one reducer');
       this.#links.dropsLate = true;
       if (rank !== 0) backups.isReduced = () => this.#links.arrives(0, this.#started, KIND.sums);
     }
-    const plain = algorithm === 'ring' ? ringOf(group) : algorithm === 'direct' ? directOf(group) : servedOf(group, reducers);
-    const run = backups === undefined ? plain : backedOf(group, backups);
+    const { others, allReduce } = waysOf(group, algorithm, reducers, groups);
+    this.#others = others;
+    const run = backups === undefined ? allReduce : backedOf(group, backups);
     this.#allReduce = async (call) => {
       try {
         return await run(call);
@@ -133,9 +148,30 @@ class MessageCollective implements Collective {
   }
 }
 
+interface Ways {
+  readonly allReduce: (call: ReduceCall) => Promise<ControlWord>;
+  readonly others: Operations;
+}
+
+function waysOf(group: Group, algorithm: Algorithm, reducers: number, groups: number | undefined): Ways {
+  const { rank, size, links } = group;
+  switch (algorithm) {
+    case 'hierarchical': {
+      const grouping = new Grouping(size, groups);
+      return { allReduce: hierarchicalOf(group, grouping), others: groupedOperations(rank, size, links, grouping) };
+    }
+    case 'client-server':
+      return { allReduce: servedOf(group, reducers), others: starOperations(rank, size, links) };
+    case 'ring':
+      return { allReduce: ringOf(group), others: peerOperations(rank, size, links) };
+    default:
+      return { allReduce: directOf(group), others: peerOperations(rank, size, links) };
+  }
+}
+
 /**
- * Rank `rank`'s end of a group whose other ranks are reached by `channels`, by rank (undefined for itself, and, client–server, for
- * ranks that are no servers from one that is none).
+ * Rank `rank`'s end of a group whose other ranks are reached by `channels`, by rank (undefined for itself, and for ranks that are not
+ * its neighbours).
  */
 export function createMessageCollective(
   rank: number,

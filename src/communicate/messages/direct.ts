@@ -1,11 +1,21 @@
 import type { ParagradError } from '../../errors.ts';
 import type { ControlWord, Elements } from '../collective.ts';
-import { brokenChannel } from '../failures.ts';
 import { checkValues } from '../geometry.ts';
 import { SMALL_BYTES, segmentBegin } from '../schedule.ts';
-import { bytesOf, elementsOf, errorBody, type ReceivedParts } from './body.ts';
+import { bytesOf, errorBody, type ReceivedParts } from './body.ts';
 import { bodyOf, KIND } from './links.ts';
-import { caught, cutOf, type Group, type ReduceCall, receivedParts, releaseParts, sendParts, TreeAdder } from './reduction.ts';
+import {
+  caught,
+  cutOf,
+  type Group,
+  placeSums,
+  type ReduceCall,
+  ranksOf,
+  receivedParts,
+  releaseParts,
+  sendParts,
+  TreeAdder,
+} from './reduction.ts';
 
 /** Two ranks send as many bytes either way, so for them only the adding, which is done twice, counts against one latency. */
 export const SMALL_BYTES_OF_TWO = 128 * 1024;
@@ -16,7 +26,7 @@ export const SMALL_BYTES_OF_TWO = 128 * 1024;
  * of that one's segment, and then the sums of its own segment to all: two latencies.
  */
 export function directOf(group: Group): (call: ReduceCall) => Promise<ControlWord> {
-  const adder = new TreeAdder(group.size, group.adder);
+  const adder = new TreeAdder(ranksOf(group.size), group.adder);
   const { rank, size, links } = group;
   const smallBytes = size === 2 ? SMALL_BYTES_OF_TWO : SMALL_BYTES;
   return async (call) => {
@@ -58,13 +68,6 @@ async function exchangeSums({ rank, size, links }: Group, call: ReduceCall, refu
       : links.sendAll(KIND.refusal, step, [errorBody(refusal)], 0);
   const [answers] = await Promise.all([links.receive(peers, KIND.sums, step), sent]);
   if (refusal !== undefined) return;
-  for (const [peer, body] of peers.map((p) => [p, bodyOf(answers, p)] as const)) {
-    const count = beginOf(peer + 1) - beginOf(peer);
-    const bytes = count * into.BYTES_PER_ELEMENT;
-    if (body.length !== bytes) throw brokenChannel(peer, `${body.length} bytes of sums came, not ${bytes}`);
-    const target = into.subarray(beginOf(peer), beginOf(peer + 1));
-    // Where the channel wrote them to their place there is nothing to do.
-    if (body.buffer !== into.buffer || body.byteOffset !== target.byteOffset)
-      target.set(elementsOf(body, 0, count, into.BYTES_PER_ELEMENT));
-  }
+  const bodies = peers.map((peer) => [peer, bodyOf(answers, peer)] as const);
+  for (const [peer, body] of bodies) placeSums(peer, body, into, beginOf(peer), beginOf(peer + 1));
 }

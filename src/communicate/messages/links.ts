@@ -277,3 +277,17 @@ export function bodyOf(answers: Map<number, Answer>, peer: number): Uint8Array {
   if ('refusal' in answer) throw answer.refusal;
   return answer.body;
 }
+
+/** Sends to `to`, and gets from `from`. In each stage of an operation who is waited for has waited before: so many deadlines. */
+export async function swap(
+  links: Links,
+  to: readonly number[],
+  from: readonly number[],
+  kind: Kind,
+  stage: number,
+  step: number,
+  send: (peer: number) => Promise<void>,
+): Promise<Map<number, Answer>> {
+  const [answers] = await Promise.all([links.receive(from, kind, step, stage), ...to.map(send)]);
+  return answers;
+}

@@ -5,7 +5,7 @@ import { checkValues } from '../geometry.ts';
 import { segmentBegin } from '../schedule.ts';
 import { bytesOf, elementsOf, errorBody, type ReceivedParts } from './body.ts';
 import { type Answer, bodyOf, KIND } from './links.ts';
-import { caught, cutOf, type Group, type ReduceCall, receivedParts, releaseParts, sendParts, TreeAdder } from './reduction.ts';
+import { caught, cutOf, type Group, type ReduceCall, ranksOf, receivedParts, releaseParts, sendParts, TreeAdder } from './reduction.ts';
 
 /** Before the sums of a segment: rank 0's control word, as f64. */
 const CONTROL_BYTES = 8;
@@ -16,7 +16,7 @@ const CONTROL_BYTES = 8;
  * finds wrong, or is told, it passes on instead of sums, so that all ranks refuse the same call.
  */
 export function servedOf(group: Group, reducers: number): (call: ReduceCall) => Promise<ControlWord> {
-  const adder = new TreeAdder(group.size, group.adder);
+  const adder = new TreeAdder(ranksOf(group.size), group.adder);
   const { rank, links } = group;
   const servers = links.peers.filter((peer) => peer < reducers);
   const isReducer = rank < reducers;

@@ -26,8 +26,8 @@ export interface MeshOptions {
   readonly group?: string;
   /** Of every rank's port, by rank. */
   readonly addresses: readonly Address[];
-  /** Only ranks below this are connected with all others, the rest with them only, as clients with servers; default: size. */
-  readonly servers?: number | undefined;
+  /** Which ranks are to be connected, the same either way round; default: all with all. */
+  readonly areNeighbours?: ((a: number, b: number) => boolean) | undefined;
   /** For the whole. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +41,7 @@ type Answer = Omit<Welcome, 'numericsVersion'>;
 interface Meeting {
   readonly rank: number;
   readonly size: number;
-  readonly servers: number;
+  readonly isNeighbour: (peer: number) => boolean;
   readonly generation: number;
   readonly admitted: Set<number>;
   readonly arrived: (channel: StreamChannel) => void;
@@ -60,9 +60,9 @@ function isOld(hello: Hello, generation: number): ParagradError {
   );
 }
 
-function place({ rank, size, servers, generation, admitted }: Meeting, hello: Hello): Answer {
+function place({ rank, size, isNeighbour, generation, admitted }: Meeting, hello: Hello): Answer {
   const from = hello.rank;
-  if (from === undefined || hello.size !== size || from >= size || from <= rank || rank >= servers)
+  if (from === undefined || hello.size !== size || from >= size || from <= rank || !isNeighbour(from))
     throw refused(`group ${hello.group}: rank ${from} of ${hello.size} does not fit to rank ${rank} of ${size}`, from);
   if (admitted.has(from)) throw refused(`group ${hello.group}: rank ${from} is already there`, from);
   admitted.add(from);
@@ -156,16 +156,17 @@ export function openPort(options: PortOptions): Promise<MeshPort> {
 }
 
 /**
- * Connects a rank with all others of its group (with `servers`: with those; they with all), for `createMessageCollective`. All
+ * Connects a rank with all others of its group (with `areNeighbours`: with its neighbours), for `createMessageCollective`. All
  * ranks call it; each connects to the ranks below it, and is met by those above.
  *
- * @returns channels by rank; undefined for the own one, and between two that are no servers
+ * @returns channels by rank; undefined for the own one, and those that are no neighbours
  * @throws PARAGRAD_CONNECT naming the ranks that did not come in time; what a rank below refuses with (PARAGRAD_HELLO,
  * PARAGRAD_GENERATION, PARAGRAD_KEY, PARAGRAD_FRAME); the signal's reason. Nothing stays open then.
  */
 export async function createMesh(options: MeshOptions): Promise<(Channel | undefined)[]> {
-  const { port, rank, size, generation = 0, group = 'all', addresses, servers = size, timeoutMs = TIMEOUT_MS, signal } = options;
+  const { port, rank, size, generation = 0, group = 'all', addresses, timeoutMs = TIMEOUT_MS, signal } = options;
   assert(Number.isInteger(rank) && rank >= 0 && rank < size && addresses.length === size, 'rank or addresses of a mesh out of range');
+  const isNeighbour = (peer: number): boolean => peer !== rank && (options.areNeighbours?.(rank, peer) ?? true);
   signal?.throwIfAborted();
   const channels: (StreamChannel | undefined)[] = new Array<undefined>(size).fill(undefined);
   const failed = new AbortController();
@@ -173,8 +174,7 @@ export async function createMesh(options: MeshOptions): Promise<(Channel | undef
   const { key, numericsVersion, ...rest } = port.options;
   let over = false;
   const above = new Promise<void>((resolve, reject) => {
-    const missing = (): number[] =>
-      rank < servers ? [...channels.keys()].filter((peer) => peer > rank && channels[peer] === undefined) : [];
+    const missing = (): number[] => [...channels.keys()].filter((peer) => peer > rank && isNeighbour(peer) && channels[peer] === undefined);
     const timer = setTimeout(() => {
       const text = `group ${group}: rank ${missing().join(', ')} did not come to rank ${rank} within ${timeoutMs} ms`;
       reject(new ParagradError('PARAGRAD_CONNECT', text, { place: { rank: missing()[0] as number } }));
@@ -192,10 +192,11 @@ export async function createMesh(options: MeshOptions): Promise<(Channel | undef
       else channels[channel.peer] = channel;
       if (missing().length === 0) done();
     };
-    port.meet(group, { rank, size, servers, generation, admitted: new Set(), arrived });
+    port.meet(group, { rank, size, isNeighbour, generation, admitted: new Set(), arrived });
     if (missing().length === 0) done();
   });
-  const below = Array.from({ length: Math.min(rank, servers) }, async (_, peer) => {
+  const lower = [...channels.keys()].filter((peer) => peer < rank && isNeighbour(peer));
+  const below = lower.map(async (peer) => {
     const hello = { group, numericsVersion, rank, size, generation };
     const { channel } = await connect({ ...rest, address: addresses[peer] as Address, key, hello, timeoutMs, signal: stop });
     channels[peer] = channel;

@@ -6,7 +6,6 @@ import type { EngineHooks, EngineOptions, Session } from '../engine.ts';
 import { GuardedHooks } from '../hooks.ts';
 import { inline } from '../inline.ts';
 import { type Exchange, type Fault, type JobOrder, PHASES } from '../worker/orders.ts';
-import { ALGORITHMS } from './algorithms.ts';
 import type { Launcher } from './launcher.ts';
 import { errorOf, isLinkError, Losses } from './losses.ts';
 import { Reception } from './reception.ts';
@@ -177,7 +176,7 @@ export class ProcessSession implements Session {
 
   get #exchange(): Exchange {
     const { communicate = 'peer-to-peer', reducers = 1, backup = 0, timeoutMs = TIMEOUT_MS, link, compress } = this.#options;
-    return { algorithm: ALGORITHMS[communicate], reducers, backup, link, compress, timeoutMs, meetMs: START_MS };
+    return { communicate, reducers, backup, link, compress, timeoutMs, meetMs: START_MS };
   }
 
   /** Ends a generation on those that are left, and takes over the newest state. @throws an error that is no loss */

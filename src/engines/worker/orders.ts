@@ -1,9 +1,8 @@
-import type { Algorithm } from '../../communicate/messages/collective.ts';
 import type { ReducePhase } from '../../communicate/messages/reduction.ts';
 import type { Address } from '../../communicate/streams/address.ts';
 import type { Partition } from '../../partition/plan.ts';
 import type { Checkpoint, DataSource, StepRecord, TrainingJob, TrainingOutcome } from '../../strategies/job.ts';
-import type { EngineOptions } from '../engine.ts';
+import type { Communicate, EngineOptions } from '../engine.ts';
 import type { PlainError } from './plain-error.ts';
 
 /** What coordinator and worker processes say to each other, beside the ranks' own traffic. */
@@ -36,7 +35,7 @@ export type JobOrder = Omit<TrainingJob, 'store' | 'source' | 'elastic'>;
 
 /** How ranks exchange sums. */
 export interface Exchange {
-  readonly algorithm: Algorithm;
+  readonly communicate: Communicate;
   readonly reducers: number;
   /** Ranks behind the workers that are backups. */
   readonly backup: number;

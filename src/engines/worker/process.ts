@@ -3,7 +3,7 @@ import type { Channel } from '../../communicate/channel.ts';
 import { CONTROL, type Collective } from '../../communicate/collective.ts';
 import { compressedCollective } from '../../communicate/compressed.ts';
 import { Link } from '../../communicate/link.ts';
-import { createMessageCollective } from '../../communicate/messages/collective.ts';
+import { createMessageCollective, neighboursOf } from '../../communicate/messages/collective.ts';
 import type { StreamChannel } from '../../communicate/streams/channel.ts';
 import { connect } from '../../communicate/streams/connect.ts';
 import type { Key } from '../../communicate/streams/key.ts';
@@ -18,6 +18,7 @@ import { NUMERICS_VERSION } from '../../partition/version.ts';
 import type { Checkpoint, TrainingOutcome } from '../../strategies/job.ts';
 import { strategyOf } from '../../strategies/registry.ts';
 import { adder, kernelsFor } from '../kernels.ts';
+import { algorithmFor } from '../processes/algorithms.ts';
 import { StepBatcher } from '../step-batcher.ts';
 import { turns } from '../turns.ts';
 import { type CellSource, fetchParts } from './cells.ts';
@@ -30,6 +31,8 @@ import { Tracker } from './tracker.ts';
 
 type RunOrder = Extract<Order, { kind: 'run' }>;
 type LoadOrder = Extract<Order, { kind: 'load' }>;
+
+const EVERYBODY = (_a: number, _b: number): boolean => true;
 
 /** Longest wait of a timer. */
 const FOREVER_MS = 2 ** 31 - 1;
@@ -193,9 +196,9 @@ class WorkerProcess {
     tracker.enter('map');
     // One for all groups, as a machine has one connection to its network.
     const link = exchange.link === undefined ? undefined : new Link(exchange.link);
-    const meet = async (group: string, ranks: readonly number[], servers = ranks.length): Promise<(Channel | undefined)[]> => {
+    const meet = async (group: string, ranks: readonly number[], areNeighbours = EVERYBODY): Promise<(Channel | undefined)[]> => {
       const addresses = ranks.map((other) => order.addresses[other] as RunOrder['addresses'][number]);
-      const place = { rank: ranks.indexOf(rank), size: ranks.length, servers, addresses };
+      const place = { rank: ranks.indexOf(rank), size: ranks.length, areNeighbours, addresses };
       const channels = await createMesh({ port: this.#port, ...place, generation, group, timeoutMs: exchange.meetMs, signal: stop });
       open.push(...channels.filter((channel) => channel !== undefined));
       stop.throwIfAborted();
@@ -207,12 +210,13 @@ class WorkerProcess {
       onPhase?: (phase: Phase) => void,
       known?: Backups,
     ): Promise<Collective> => {
+      const algorithm = algorithmFor(exchange.communicate, ranks.length);
       const reducers = Math.min(exchange.reducers, ranks.length);
-      const channels = await meet(group, ranks, exchange.algorithm === 'client-server' ? reducers : ranks.length);
+      const channels = await meet(group, ranks, neighboursOf(ranks.length, { algorithm, reducers }));
       return createMessageCollective(ranks.indexOf(rank), channels, {
         generation,
         timeoutMs: exchange.timeoutMs,
-        algorithm: exchange.algorithm,
+        algorithm,
         reducers,
         backups: known,
         adder: adder(),
