@@ -1,4 +1,5 @@
 import type { TableSource } from '../data/source-files.ts';
+import type { InspectOptions } from '../run/inspect.ts';
 import type { PrepareOptions } from '../run/prepare.ts';
 import type { TrainOptions } from '../run/train-options.ts';
 
@@ -70,30 +71,7 @@ export interface KeyFlags {
 export interface DoctorFlags {
   readonly json?: boolean;
 }
-export interface InspectFlags
-  extends Pick<
-    TrainOptions,
-    | 'target'
-    | 'model'
-    | 'positive'
-    | 'category'
-    | 'number'
-    | 'drop'
-    | 'weight'
-    | 'offset'
-    | 'id'
-    | 'badRows'
-    | 'logTarget'
-    | 'splitBy'
-    | 'validationAfter'
-    | 'validationData'
-    | 'maxCategories'
-    | 'seed'
-    | 'validationFraction'
-    | 'dtype'
-    | 'standardize'
-  > {
-  readonly encoded?: string;
+export interface InspectFlags extends Omit<InspectOptions, 'signal' | 'onDownload'> {
   readonly coefficients?: string;
   readonly report?: string;
   readonly verify?: boolean;
