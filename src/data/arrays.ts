@@ -159,13 +159,26 @@ export function wrongValue(source: ArraySource, rows: Uint32Array, count: number
   return new ParagradError('PARAGRAD_VALUE', `${SOURCE}: a value is too large for the storage type: use dtype f64, or scale it`);
 }
 
-export function checkSource(source: ArraySource): void {
+/** 'Float64Array', 'Array', 'undefined' …; by the tag, since `instanceof` does not know arrays of another realm. */
+const typeOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+function fail(why: string): never {
+  throw new ParagradError('PARAGRAD_OPTION', `${SOURCE}: ${why}`);
+}
+
+/**
+ * Kinds and lengths of arrays, before anything is planned: programs in JavaScript have no types, and arrays of texts or of big
+ * integers would be taken for numbers that they are not.
+ *
+ * @throws PARAGRAD_OPTION
+ */
+export function checkShape(source: ArraySource): void {
   const { x, rows, columns, layout, y, weight, offset, columnNames } = source;
-  const fail = (why: string): never => {
-    throw new ParagradError('PARAGRAD_OPTION', `${SOURCE}: ${why}`);
-  };
-  if (!Number.isSafeInteger(rows) || rows < 0 || !Number.isSafeInteger(columns) || columns < 0)
-    fail('rows and columns must be whole numbers');
+  for (const [name, value] of Object.entries({ rows, columns }))
+    if (!Number.isSafeInteger(value) || value < 0) fail(`${name} must be a whole number of at least 0, not ${String(value)}`);
+  for (const [name, value] of Object.entries({ x, y, weight, offset }))
+    if ((value !== undefined || name === 'x' || name === 'y') && !/^Float(32|64)Array$/u.test(typeOf(value)))
+      fail(`${name} must be a Float32Array or a Float64Array, not ${typeOf(value)}`);
   if (layout !== undefined && layout !== 'rows' && layout !== 'columns') fail(`layout must be 'rows' or 'columns', not '${layout}'`);
   if (x.length !== rows * columns) fail(`x has ${x.length} values where ${rows} rows × ${columns} columns need ${rows * columns}`);
   for (const [name, array] of [
@@ -174,9 +187,18 @@ export function checkSource(source: ArraySource): void {
     ['offset', offset],
   ] as const)
     if (array !== undefined && array.length !== rows) fail(`${name} has ${array.length} values for ${rows} rows`);
+  if (columnNames !== undefined && !(Array.isArray(columnNames) && columnNames.every((name) => typeof name === 'string')))
+    fail('columnNames must be an array of strings');
   if (columnNames !== undefined && columnNames.length !== columns)
     fail(`columnNames has ${columnNames.length} names for ${columns} columns`);
   if (new Set(columnNames).size !== (columnNames?.length ?? 0)) fail('columnNames holds a name twice');
+  if (rows === 0) throw new ParagradError('PARAGRAD_DATA', `${SOURCE} have no rows`);
+}
+
+/** Kinds and lengths, and the values of weights and offsets. @throws PARAGRAD_OPTION, PARAGRAD_VALUE */
+export function checkSource(source: ArraySource): void {
+  checkShape(source);
+  const { rows, weight, offset } = source;
   for (const [name, array] of [
     ['weight', weight],
     ['offset', offset],

@@ -1,3 +1,4 @@
+import { type ArraySource, checkShape } from '../data/arrays.ts';
 import { nearestName } from '../data/names.ts';
 import { ParagradError } from '../errors.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -121,6 +122,15 @@ function is(kind: Kind, value: unknown): boolean {
   return typeof value === kind;
 }
 
+/** A value as a message shows it; there are some that JSON has no words for. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return typeof value;
+  }
+}
+
 /**
  * Names and types of the options of a call.
  *
@@ -144,16 +154,17 @@ export function checkOptions(options: unknown): asserts options is TrainOptions 
     if (value !== undefined && !kinds.some((kind) => is(kind, value)))
       throw new ParagradError(
         'PARAGRAD_OPTION',
-        `option '${name}' must be ${kinds.map((kind) => WORDS[kind]).join(' or ')}, not ${JSON.stringify(value) ?? typeof value}`,
+        `option '${name}' must be ${kinds.map((kind) => WORDS[kind]).join(' or ')}, not ${shown(value)}`,
         place,
       );
   }
 }
 
-/** @throws PARAGRAD_OPTION for a source that is neither paths nor arrays */
+/** @throws PARAGRAD_OPTION for a source that is neither paths nor arrays that fit together */
 export function checkSource(source: unknown): void {
   const paths = is('strings', source) || (typeof source === 'string' && source !== '');
   const arrays = typeof source === 'object' && source !== null && 'x' in source && 'y' in source;
   if (!paths && !arrays)
     throw new ParagradError('PARAGRAD_OPTION', 'the source is missing: a path, several paths, or { x, rows, columns, y }');
+  if (arrays) checkShape(source as ArraySource);
 }

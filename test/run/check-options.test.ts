@@ -15,6 +15,15 @@ test.each([
   [undefined, { target: 'y' }, 'the source is missing'],
   ['', { target: 'y' }, 'the source is missing'],
   [[1], { target: 'y' }, 'the source is missing'],
+  [arrays, { maxPasses: 3n }, "option 'maxPasses' must be a number, not bigint"],
+  [{ ...arrays, rows: -1 }, {}, 'rows must be a whole number of at least 0, not -1'],
+  [{ ...arrays, rows: 1.5 }, {}, 'rows must be a whole number of at least 0, not 1.5'],
+  [{ x: arrays.x, y: arrays.y }, {}, 'rows must be a whole number of at least 0, not undefined'],
+  [{ ...arrays, x: ['1', '2', '3', '4'] }, {}, 'x must be a Float32Array or a Float64Array, not Array'],
+  [{ ...arrays, x: new BigInt64Array(4) }, {}, 'x must be a Float32Array or a Float64Array, not BigInt64Array'],
+  [{ ...arrays, y: new DataView(new ArrayBuffer(32)) }, {}, 'y must be a Float32Array or a Float64Array, not DataView'],
+  [{ ...arrays, weight: [1, 1, 1, 1] }, {}, 'weight must be a Float32Array or a Float64Array, not Array'],
+  [{ ...arrays, columnNames: [7] }, {}, 'columnNames must be an array of strings'],
 ])('a call that types would refuse is refused: %#', async (source, options, message) => {
   await expect(train(source as never, options as never)).rejects.toMatchObject({
     code: 'PARAGRAD_OPTION',
