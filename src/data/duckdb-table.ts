@@ -1,7 +1,8 @@
 import type * as bindings from '@duckdb/node-bindings';
-import { assert, type ParagradError } from '../errors.ts';
+import { assert, ParagradError } from '../errors.ts';
 import type { BadRows } from './bad-rows.ts';
 import { type Duck, dataError, literal, textsOf, validityOf } from './duckdb.ts';
+import { quote } from './names.ts';
 import { type Batch, INGEST_ROWS, type ScanOptions, type Table, type TableColumn, type Values } from './table.ts';
 
 /** Dictionaries of at most this many texts are made together. */
@@ -80,6 +81,10 @@ async function makeEnums(relation: Relation, wanted: readonly number[]): Promise
     // Small ones in two statements for all: a statement for each takes milliseconds, and there may be thousands.
     const small = wanted.filter((c) => (columns[c]?.text?.distinct ?? Number.POSITIVE_INFINITY) <= SMALL_DICTIONARY);
     const large = wanted.filter((c) => !small.includes(c));
+    const zeros = wanted.map((c) => `CAST(list_contains(list_transform(c${c}, lambda t: contains(t, chr(0))), true) AS VARCHAR)`);
+    const [found = []] = await duck.strings(`SELECT ${zeros.join(', ')} FROM ${name}`);
+    const odd = wanted.find((_, i) => found[i] === 'true');
+    if (odd !== undefined) throw zeroInText(relation.source, columns[odd]?.name ?? '');
     for (const c of large) await duck.run(`CREATE TYPE e${c} AS ENUM (SELECT unnest(c${c}) FROM ${name})`);
     if (small.length > 0) {
       // Lists that are unnested side by side are filled up with NULL.
@@ -97,6 +102,12 @@ async function makeEnums(relation: Relation, wanted: readonly number[]): Promise
   } catch (error) {
     throw await relation.explain(error);
   }
+}
+
+/** Statements and dictionaries of DuckDB take a text for ended where a zero character is. */
+function zeroInText(file: string, column: string): ParagradError {
+  const why = 'a text holds a zero character: replace it (U+0000), or leave the column out';
+  return new ParagradError('PARAGRAD_VALUE', `${file}, column ${quote(column)}: ${why}`, { place: { file, column } });
 }
 
 async function* scanRelation(

@@ -65,7 +65,8 @@ export async function openJsonLines(duck: Duck, given: SourceFiles, options: Rea
   let explain = (error: unknown): ParagradError | Promise<ParagradError> => explainJson(given, error);
   try {
     if (gzip) for (const { path, label } of files) await verifyGzip(path, label);
-    const sniffer = `read_json(${paths}, format='newline_delimited', records='true', hive_partitioning=false, ${shared})`;
+    // Objects with many keys are still rows, and no maps.
+    const sniffer = `read_json(${paths}, format='newline_delimited', records='true', map_inference_threshold=-1, hive_partitioning=false, ${shared})`;
     const found = await jsonColumns(duck, { source, objects, sniffer });
     options.check(
       found.map(({ name }) => name),

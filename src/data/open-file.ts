@@ -43,17 +43,22 @@ async function missing(path: string): Promise<ParagradError> {
   return fileError(path, `does not exist${hint}`);
 }
 
+/** A folder where a file is read: a dataset, which only some commands take, or any other. */
+async function folderError(path: string, label: string): Promise<ParagradError> {
+  const files = 'files of CSV, lines of JSON (both also packed by gzip) or Parquet';
+  const dataset = await stat(join(path, 'manifest.json')).catch(() => undefined);
+  if (dataset !== undefined)
+    return fileError(label, `is a dataset folder, which train and inspect take, one at a time; here ${files} are read`);
+  return fileError(label, `is a folder, and no dataset: ${files} are read, and dataset folders`);
+}
+
 /** The first bytes of a file. @throws PARAGRAD_FILE when it is missing, a folder, empty or not readable */
 export async function readHead(path: string, label: string = path): Promise<FileHead> {
   const facts = await stat(path).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw await missing(path);
     throw fileError(label, `cannot be read: ${error.message}`, error);
   });
-  if (facts.isDirectory())
-    throw fileError(
-      label,
-      'is a folder, and no dataset: files of CSV, lines of JSON (both also packed by gzip) or Parquet are read, and dataset folders',
-    );
+  if (facts.isDirectory()) throw await folderError(path, label);
   if (!facts.isFile()) throw fileError(label, 'is not a regular file');
   if (facts.size === 0) throw fileError(label, 'is empty (0 bytes)');
   try {

@@ -31,6 +31,8 @@ describe('a file that cannot be read', () => {
   it('is a folder, empty, or of a kind that is not read', async () => {
     mkdirSync(join(folder, 'd.csv'));
     expect((await failure(openTable(join(folder, 'd.csv')))).message).toContain('is a folder');
+    writeFile(join(folder, 'd.csv'), 'manifest.json', '{}');
+    expect((await failure(openTable(join(folder, 'd.csv')))).message).toContain('is a dataset folder, which train and inspect take');
     expect((await openFailure('empty.csv', '')).message).toContain('is empty');
     expect((await openFailure('blank.csv', '\n\n')).message).toContain('header line');
     expect((await openFailure('x.json', '[{}]')).code).toBe('PARAGRAD_FORMAT');

@@ -12,6 +12,16 @@ import { failure, rowsOf, temporaryFolder, withTable, writeFile, writeParquet } 
 const folder = temporaryFolder();
 const line = (value: unknown): string => `${JSON.stringify(value)}\n`;
 
+it.each([40, 5000])('a text with a zero character is refused: %i different ones', async (count) => {
+  const query = `SELECT i AS n, 'a' || chr(0) || i % ${count} AS t FROM range(5000) r(i)`;
+  const path = await writeParquet(join(folder, `zero-${count}.parquet`), query);
+  const error = { code: 'PARAGRAD_VALUE', message: expect.stringContaining('column "t": a text holds a zero character') };
+  expect(await failure(rowsOf(path))).toMatchObject(error);
+  expect((await rowsOf(path, { drop: ['t'] })).rows).toHaveLength(5000);
+  const lines = writeFile(folder, `zero-${count}.jsonl`, [...Array(9).keys()].map((i) => line({ t: `b\0${i % 2}` })).join(''));
+  expect(await failure(rowsOf(lines))).toMatchObject(error);
+});
+
 describe('JSON lines', () => {
   const content = [
     { n: 1, c: 'x', b: true, d: '2020-01-02', list: [1] },
@@ -29,6 +39,14 @@ describe('JSON lines', () => {
       [2.5, null, 0, 18_264, null],
       [null, 'é "q"\n', null, null, 4],
     ]);
+  });
+
+  it('may have hundreds of keys of which each line has few', async () => {
+    const lines = Array.from({ length: 300 }, (_, i) => line({ n: i, [`k${i}`]: 1 }));
+    const { names, kinds, rows } = await rowsOf(writeFile(folder, 'sparse.jsonl', lines.join('')));
+    expect(names.slice(0, 3)).toEqual(['n', 'k0', 'k1']);
+    expect(new Set(kinds)).toEqual(new Set(['number']));
+    expect(rows[7]?.slice(0, 9)).toEqual([7, null, null, null, null, null, null, null, 1]);
   });
 
   it('are found by name or content, packed or not, with odd keys', async () => {
