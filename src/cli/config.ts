@@ -43,7 +43,8 @@ function read(file: string): Record<string, unknown> {
   const place = { file, option: '--config' };
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    // Some editors begin a file with a byte order mark.
+    text = readFileSync(file, 'utf8').replace(/^\uFEFF/u, '');
   } catch (cause) {
     throw new ParagradError('PARAGRAD_CONFIG', `--config ${file} cannot be read: ${(cause as Error).message}`, { place, cause });
   }
@@ -74,15 +75,17 @@ function parsed(option: Option, value: unknown, file: string): unknown {
 }
 
 function unknown(key: string, file: string, options: readonly Option[]): ParagradError {
-  const names = options.map((option) => (option.long ?? '').replace(/^--(no-)?/u, ''));
+  const names = options.map((option) => (option.long ?? '').replace(/^--(no-)?/u, '')).filter((name) => name !== 'config');
   const near = nearestName(key, names);
-  return new ParagradError(
-    'PARAGRAD_OPTION',
-    `--config ${file}: there is no option '${key}'${near === undefined ? '' : ` (did you mean ${near}?)`}`,
-    {
-      place: { file, option: '--config' },
-    },
-  );
+  const positive = /^no-?([a-z]+)$/iu.exec(key)?.[1]?.toLowerCase();
+  const hint = options.some((option) => option.long === `--no-${positive}`)
+    ? ` (say "${positive}": false)`
+    : near === undefined
+      ? ''
+      : ` (did you mean ${near}?)`;
+  return new ParagradError('PARAGRAD_OPTION', `--config ${file}: there is no option '${key}'${hint}`, {
+    place: { file, option: '--config' },
+  });
 }
 
 function wrong(option: string, what: string, value: unknown, file: string): ParagradError {

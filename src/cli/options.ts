@@ -56,7 +56,7 @@ const UNITS: Readonly<Record<string, number>> = {
 export function parseBytes(flag: string, text: string): number {
   const what = 'an amount of memory such as 512MiB or 4GiB';
   const [, value = '', unit = 'b'] = /^(.*?)\s*([kmgt]?i?b)?$/iu.exec(text) ?? [];
-  const bytes = parseNumber(flag, value, what) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
+  const bytes = NUMBER.test(value) ? parseNumber(flag, value, what) * (UNITS[unit.toLowerCase()] ?? Number.NaN) : Number.NaN;
   if (!(bytes > 0)) throw wrong(flag, text, what);
   return Math.floor(bytes);
 }

@@ -65,7 +65,7 @@ export function resolveOptions(options: TrainOptions): ResolvedOptions {
   const { out, init, replay, keyFile, rayTokenFile, validationData = [] } = resolved;
   const paths = { '--out': out, '--init': init, '--replay': replay, '--key-file': keyFile, '--ray-token-file': rayTokenFile };
   for (const [option, path] of Object.entries(paths)) if (path !== undefined) requirePath(path, option);
-  for (const path of [validationData].flat()) requirePath(path, '--validation-data');
+  for (const path of [validationData].flat()) if (path !== '-') requirePath(path, '--validation-data');
   checkStrategyOptions(resolved);
   oneOf('--model', resolved.model, ['auto', ...Object.keys(MODELS)]);
   oneOf('--optimizer', resolved.optimizer, ['auto', ...Object.keys(OPTIMIZERS)]);

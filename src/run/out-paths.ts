@@ -16,12 +16,14 @@ export type Inputs = readonly (TableSource | undefined)[];
 const PARTS =
   /^(model\.(json|safetensors)|config\.json|events\.jsonl|validation\.json|manifest\.json|shard-\d+\.safetensors|order-\d+\.i32)$/u;
 
-/** @throws PARAGRAD_OPTION for a path that is missing or empty */
+/** @throws PARAGRAD_OPTION for a path that is missing, empty, or `-`, which is standard input where tables are named and no file */
 export function requirePath(value: unknown, option: string): asserts value is string {
   if (typeof value !== 'string' || value === '')
     throw new ParagradError('PARAGRAD_OPTION', `${option} must be a path, and is ${value === '' ? 'empty' : 'missing'}`, {
       place: { option },
     });
+  if (value === '-')
+    throw new ParagradError('PARAGRAD_OPTION', `${option} -: a path is needed here; ./- is a file of that name`, { place: { option } });
 }
 
 /**

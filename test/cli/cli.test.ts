@@ -107,6 +107,7 @@ describe('wrong usage', () => {
     [['train', 'houses.csv', '--target', 'price', '--validation-fraction', '2'], /--validation-fraction must be .*\[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--dtype', 'f16'], /--dtype must be one of f32, f64, not 'f16' \[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--l2', '-1'], /--l2 must be .*\[PARAGRAD_OPTION\]/],
+    [['worker', '--join', '127.0.0.1:1', '--listen'], /--join works for one run, .*: choose one \[PARAGRAD_OPTION\]/],
     [['train', 'houses.csv', '--target', 'price', '--time-limit', 'soon'], /--time-limit must be a time such as/],
     [['inspect', 'houses.csv', '--encoded', 'e.parquet'], /--encoded needs --target/],
     [['inspect', 'houses.csv', '--report', 'r.html'], /--report is for model folders/],

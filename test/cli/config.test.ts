@@ -55,6 +55,21 @@ describe('--config', () => {
     });
   });
 
+  it('may begin with a byte order mark', async () => {
+    expect(await optionsWith('\uFEFF{"target": "y", "l2": 0.5}')).toMatchObject({ target: 'y', l2: 0.5 });
+  });
+
+  it.each([
+    [{ 'no-standardize': true }, `there is no option 'no-standardize' (say "standardize": false)`],
+    [{ noIntercept: true }, `there is no option 'noIntercept' (say "intercept": false)`],
+    [{ config: 'other.json' }, "there is no option 'config' ["],
+  ])('says how an option is called there: %j', async (config, message) => {
+    writeFileSync('c.json', JSON.stringify(config));
+    const { code, err } = await run('train', 'rows.csv', '--config', 'c.json', '--dry-run');
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+
   it('repeats a run from its config.json, in another folder', async () => {
     const argv = ['--target', 'y', '--drop', 'id', '--l2', '0.01', '--dtype', 'f64', '--time-limit', '1h', '--seed', '4'];
     const first = JSON.parse((await run('train', 'rows.csv', ...argv, '--out', 'first', '--json')).out);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { collect, defaultOut, parseCount, parseCounts, parseDuration, parseNumber, parseRate } from '../../src/cli/options.ts';
+import { collect, defaultOut, parseBytes, parseCount, parseCounts, parseDuration, parseNumber, parseRate } from '../../src/cli/options.ts';
 
 describe('numbers', () => {
   it('may have an exponent or be grouped', () => {
@@ -28,6 +28,12 @@ describe('times', () => {
   it.each(['', 'never', '5 m', '-5m', '5x', '5m3'])('%j is none', (text) => {
     expect(() => parseDuration('--time-limit', text)).toThrow(/--time-limit must be a time such as 90, 90s, 5m or 1h/);
   });
+});
+
+it('a wrong amount of memory is shown as it was written', () => {
+  expect([parseBytes('--memory', '1.5GiB'), parseBytes('--memory', '1e6')]).toEqual([1.5 * 1024 ** 3, 1e6]);
+  for (const text of ['1XB', 'much', '0', '-1GiB', ''])
+    expect(() => parseBytes('--memory', text)).toThrow(`--memory must be an amount of memory such as 512MiB or 4GiB, not '${text}'`);
 });
 
 it('a list option takes one name each time, commas and all', () => {

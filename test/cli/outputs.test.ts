@@ -112,6 +112,18 @@ describe('a place that cannot be is refused before anything is read', () => {
   });
 
   it.each([
+    [...TRAIN, '--out', '-'],
+    [...TRAIN, '--report', '-'],
+    ['predict', 'model', 'in.csv', '--out', '-'],
+    ['inspect', 'model', '--coefficients', '-'],
+    ['generate', '--rows', '20', '--columns', '2', '--out', '-'],
+  ])('one that would be standard input elsewhere: %s %s %s %s %s %s %s', async (...argv) => {
+    const { code, err } = await run(...argv.filter((each) => each !== undefined));
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(/--[a-z]+ -: a path is needed here.*\[PARAGRAD_OPTION\]/su) });
+    expect(existsSync('-')).toBe(false);
+  });
+
+  it.each([
     ['--report', 'none/page.html', 'its folder none does not exist'],
     ['--report', 'in.csv/page.html', 'in.csv is not a folder'],
     ['--report', 'model', 'it is a folder, and a file is needed'],

@@ -16,7 +16,9 @@ const EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
 /** `paragrad worker`. @returns the exit code: of `--listen` 0 when it is told to end */
 export async function workerCommand(flags: WorkerFlags, terminal: Terminal): Promise<number> {
   const { join, listen, workers = 1, advertise, keyFile, wait = WAIT_SECONDS } = flags;
-  if ((join === undefined) === (listen === undefined))
+  if (join !== undefined && listen !== undefined)
+    throw wrong('--join', '--join works for one run, and --listen for all that come: choose one');
+  if (join === undefined && listen === undefined)
     throw wrong('--join', 'worker needs --join HOST:PORT, for one run, or --listen, for all that come');
   if (flags.wait !== undefined && join === undefined)
     throw wrong('--wait', '--wait is for --join: leave it out with --listen, which waits until it is told to end');
