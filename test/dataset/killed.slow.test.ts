@@ -2,15 +2,14 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectDataset, train } from '../../src/index.ts';
 import { failure } from '../data/helpers.ts';
+import { CommandLine } from '../support/programs.ts';
 import { mixedCsv } from './tables.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = join(ROOT, `dist/dataset-test-${process.pid}/main.mjs`);
+const commandLine = new CommandLine('dataset-test');
 const KILLS = 20;
 let folder = '';
 let csv = '';
@@ -18,8 +17,7 @@ let csv = '';
 let large = '';
 
 beforeAll(async () => {
-  const options = { bundle: true, platform: 'node', format: 'esm', packages: 'external' } as const;
-  await build({ entryPoints: [join(ROOT, 'src/cli/main.ts')], outfile: PROGRAM, absWorkingDir: ROOT, ...options });
+  await commandLine.build();
   folder = mkdtempSync(join(tmpdir(), 'paragrad-killed-'));
   csv = join(folder, 'table.csv');
   writeFileSync(csv, mixedCsv(120_000));
@@ -28,12 +26,12 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  rmSync(resolve(PROGRAM, '..'), { recursive: true, force: true });
+  commandLine.remove();
   rmSync(folder, { recursive: true });
 });
 
 function start(out: string): ChildProcess {
-  const argv = [PROGRAM, 'prepare', csv, '--target', 'y', '--drop', 'answer', '--chunk-rows', '256', '--out', out, '--json'];
+  const argv = [commandLine.file, 'prepare', csv, '--target', 'y', '--drop', 'answer', '--chunk-rows', '256', '--out', out, '--json'];
   return spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
@@ -120,7 +118,7 @@ describe('a full disk', () => {
 describe('memory', () => {
   it.skipIf(!existsSync('/proc/self/status'))('stays below --memory, whatever the size of the file', async () => {
     const out = join(folder, 'bounded');
-    const child = spawn(process.execPath, [PROGRAM, 'prepare', large, '--target', 'y', '--out', out, '--memory', '640MiB'], {
+    const child = spawn(process.execPath, [commandLine.file, 'prepare', large, '--target', 'y', '--out', out, '--memory', '640MiB'], {
       stdio: 'ignore',
     });
     const end = exit(child);

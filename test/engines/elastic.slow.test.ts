@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Address, addressText, parseAddress } from '../../src/communicate/streams/address.ts';
 import { type Key, keyText, newKey } from '../../src/communicate/streams/key.ts';
@@ -19,12 +17,11 @@ import { partitionFor } from '../../src/strategies/regroup.ts';
 import { bitsOf, CHOICE } from '../strategies/choices.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
 import { bits, Ground, writeStore } from '../support/processes.ts';
+import { CommandLine } from '../support/programs.ts';
 
 /** Laws of runs whose workers come and go: the bits of a run with one worker, or counts that add up; and nothing is left behind. */
 
-const ROOT = resolve(import.meta.dirname, '../..');
-/** At the depth of dist/cli/main.js, so that it finds the worker. */
-const PROGRAM = join(ROOT, `dist/elastic-test-${process.pid}/main.mjs`);
+const commandLine = new CommandLine('elastic-test');
 const LOOPBACK: Address = { kind: 'tls', host: '127.0.0.1', port: 0 };
 const ROWS = 1536;
 const BATCH = 32;
@@ -38,8 +35,7 @@ let base: TrainingJob;
 let source: DataSource;
 
 beforeAll(async () => {
-  const options = { bundle: true, platform: 'node', format: 'esm', packages: 'external' } as const;
-  await build({ entryPoints: [join(ROOT, 'src/cli/main.ts')], outfile: PROGRAM, absWorkingDir: ROOT, ...options });
+  await commandLine.build();
   ground = new Ground();
   const data = { ...randomData(7, ROWS, 40, false), offset: (row: number) => (row % 5) / 4 };
   const validation = { ...randomData(8, 90, 40, false), offset: (row: number) => (row % 3) / 4 };
@@ -50,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   ground.remove();
-  rmSync(resolve(PROGRAM, '..'), { recursive: true, force: true });
+  commandLine.remove();
 });
 afterEach(() => expect(ground.left()).toEqual([]));
 
@@ -70,7 +66,7 @@ class Machine {
   constructor(address: Address, key: Key, isProgram: boolean) {
     if (isProgram) {
       const { npm_lifecycle_event: _, ...env } = process.env;
-      const argv = [PROGRAM, 'worker', '--join', addressText(address)];
+      const argv = [commandLine.file, 'worker', '--join', addressText(address)];
       this.#program = spawn(process.execPath, argv, { env: { ...env, PARAGRAD_KEY: keyText(key) }, stdio: 'ignore' });
       this.ended = new Promise((done) => this.#program?.once('close', done));
       return;

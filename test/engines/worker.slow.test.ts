@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Address, addressText, parseAddress } from '../../src/communicate/streams/address.ts';
 import { connect } from '../../src/communicate/streams/connect.ts';
@@ -22,10 +20,9 @@ import type { DataSource, TrainingJob, TrainingOutcome } from '../../src/strateg
 import { helloBytes, rawConnection, withVersion } from '../communicate/raw.ts';
 import { jobOf, randomData, storeOf } from '../support/problems.ts';
 import { bits, Ground, writeStore } from '../support/processes.ts';
+import { CommandLine, Program } from '../support/programs.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-/** At the depth of dist/cli/main.js, so that it finds the worker and package.json. */
-const PROGRAM = join(ROOT, `dist/cli-test-${process.pid}/main.mjs`);
+const commandLine = new CommandLine('cli-test');
 const LOOPBACK: Address = { kind: 'tls', host: '127.0.0.1', port: 0 };
 const KINDS: readonly PartitionKind[] = ['rows', 'columns', 'grid'];
 const DESCENT = { optimizer: 'gradient-descent', optimizerOptions: { tolerance: 0, learningRate: 1e-3 }, maxPasses: 40 } as const;
@@ -35,8 +32,7 @@ let base: TrainingJob;
 let source: DataSource;
 
 beforeAll(async () => {
-  const options = { bundle: true, platform: 'node', format: 'esm', packages: 'external' } as const;
-  await build({ entryPoints: [join(ROOT, 'src/cli/main.ts')], outfile: PROGRAM, absWorkingDir: ROOT, ...options });
+  await commandLine.build();
   ground = new Ground();
   const data = { ...randomData(7, 301, 530, false), offset: (row: number) => (row % 5) / 4 };
   const validation = { ...randomData(8, 90, 530, false), offset: (row: number) => (row % 3) / 4 };
@@ -46,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   ground.remove();
-  rmSync(resolve(PROGRAM, '..'), { recursive: true, force: true });
+  commandLine.remove();
 });
 afterEach(() => expect(ground.left()).toEqual([]));
 
@@ -60,44 +56,12 @@ async function expectedOf(job: TrainingJob): Promise<string> {
 }
 
 /** The command line in a process of its own, in an own folder, as on another machine. */
-class Program {
-  readonly child: ChildProcess;
-  text = '';
-  readonly ended: Promise<number | NodeJS.Signals>;
-  #watchers: (() => void)[] = [];
-
-  constructor(key: Key | undefined, ...argv: string[]) {
-    const { npm_lifecycle_event: _, PARAGRAD_KEY: __, ...env } = process.env;
-    const cwd = join(ground.folder, 'away');
-    mkdirSync(cwd, { recursive: true });
-    const own = { ...env, NO_COLOR: '1', ...(key === undefined ? {} : { PARAGRAD_KEY: keyText(key) }) };
-    this.child = spawn(process.execPath, [PROGRAM, ...argv], { cwd, env: own, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.child.stdout, this.child.stderr])
-      stream?.on('data', (bytes: Buffer) => {
-        this.text += bytes.toString();
-        for (const watch of this.#watchers) watch();
-      });
-    this.ended = new Promise((done) => {
-      this.child.once('close', (code, signal) => {
-        done(signal ?? code ?? -1);
-        for (const watch of this.#watchers) watch();
-      });
-    });
-  }
-
-  /** Resolves when it has said this; rejects when it has ended without. */
-  said(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((done, reject) => {
-      const watch = (): void => {
-        const match = pattern.exec(this.text);
-        if (match !== null) done(match);
-        else if (this.child.exitCode !== null || this.child.signalCode !== null)
-          reject(new Error(`ended without ${pattern}: ${this.text}`));
-      };
-      this.#watchers.push(watch);
-      watch();
-    });
-  }
+function program(key: Key | undefined, ...argv: string[]): Program {
+  const { npm_lifecycle_event: _, PARAGRAD_KEY: __, ...env } = process.env;
+  const cwd = join(ground.folder, 'away');
+  mkdirSync(cwd, { recursive: true });
+  const own = { ...env, NO_COLOR: '1', ...(key === undefined ? {} : { PARAGRAD_KEY: keyText(key) }) };
+  return new Program([commandLine.file, ...argv], { cwd, env: own });
 }
 
 /** Machines that are ended with the test: in this process, and programs. */
@@ -121,9 +85,9 @@ class Machinery {
   }
 
   program(key: Key | undefined, ...argv: string[]): Program {
-    const program = new Program(key, ...argv);
-    this.programs.push(program);
-    return program;
+    const started = program(key, ...argv);
+    this.programs.push(started);
+    return started;
   }
 
   #keep<T>(running: Promise<T>): Promise<T> {

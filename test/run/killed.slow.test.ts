@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel, resume, train } from '../../src/index.ts';
 import { generator } from '../support/problems.ts';
+import { checkpoints, ended } from '../support/programs.ts';
 
 /** A training process that is killed, at moments that nobody chose, loses nothing that `--resume` does not bring back to the same bits. */
 const CLI = resolve(import.meta.dirname, '../../dist/cli/main.js');
@@ -30,30 +31,6 @@ afterAll(() => {
 
 const OPTIONS = ['--target', 'answer', '--optimizer', 'gradient-descent', '--tolerance', '0', '--max-passes', '3000'];
 
-function ended(child: ChildProcess): Promise<NodeJS.Signals | number | null> {
-  return new Promise((done) => {
-    child.once('exit', (code, signal) => done(signal ?? code));
-  });
-}
-
-/** Resolves when `count` checkpoints have been put into the folder, by events of the file system. */
-function checkpoints(run: string, count: number, child: ChildProcess): Promise<void> {
-  return new Promise((done) => {
-    let seen = 0;
-    const poll = watch(folder, { recursive: true }, (_event, name) => {
-      if (name === null || !/checkpoints.*\d{6}\.safetensors$/u.test(name) || !name.startsWith(run)) return;
-      seen += 1;
-      if (seen < count) return;
-      poll.close();
-      done();
-    });
-    child.once('exit', () => {
-      poll.close();
-      done();
-    });
-  });
-}
-
 test(`${KILLS} kills by SIGKILL, each confirmed: the same bits as without`, async () => {
   const whole = (await train(file, { target: 'answer', optimizer: 'gradient-descent', tolerance: 0, maxPasses: 3000 })).summary;
   const random = generator(5);
@@ -64,7 +41,7 @@ test(`${KILLS} kills by SIGKILL, each confirmed: the same bits as without`, asyn
     const out = join(folder, run);
     const first = spawn(process.execPath, [CLI, 'train', file, ...OPTIONS, '--out', out, '--checkpoint-every', '0'], { stdio: 'ignore' });
     const end = ended(first);
-    await checkpoints(run, 1 + Math.floor(random() * 40), first);
+    await checkpoints(folder, run, 1 + Math.floor(random() * 40), first);
     first.kill('SIGKILL');
     if ((await end) !== 'SIGKILL') continue;
     killed += 1;
@@ -87,7 +64,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const out = join(folder, signal);
     const child = spawn(process.execPath, [CLI, 'train', file, ...OPTIONS, '--out', out, '--checkpoint-every', '0'], { stdio: 'ignore' });
     const end = ended(child);
-    await checkpoints(signal, 3, child);
+    await checkpoints(folder, signal, 3, child);
     child.kill(signal);
     expect(await end).toBe(130);
     expect(readdirSync(join(out, 'checkpoints')).length).toBeGreaterThan(0);
@@ -109,12 +86,12 @@ describe('every strategy', () => {
     const how = ['--strategy', strategy, '--engine', engine, '--workers', '2', ...more];
     const first = start(file, ...BATCHES, ...how, '--out', out);
     const end = ended(first);
-    await checkpoints(run, 2, first);
+    await checkpoints(folder, run, 2, first);
     first.kill('SIGKILL');
     expect(await end).toBe('SIGKILL');
     const second = start('--resume', out, '--checkpoint-every', '0');
     const interrupted = ended(second);
-    await checkpoints(run, 1, second);
+    await checkpoints(folder, run, 1, second);
     second.kill('SIGINT');
     expect(await interrupted).toBe(130);
     const { summary } = await resume(out);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve as path } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { prepare } from '../../src/run/prepare.ts';
@@ -9,6 +9,7 @@ import type { TrainOptions } from '../../src/run/train-options.ts';
 import type { RunEvent, RunSummary } from '../../src/run/types.ts';
 import { generator } from '../support/problems.ts';
 import { Ground } from '../support/processes.ts';
+import { checkpoints, ended } from '../support/programs.ts';
 
 /** Whole runs on worker processes: from a table through the cache, from arrays, killed, interrupted, resumed. */
 const CLI = path(import.meta.dirname, '../../dist/cli/main.js');
@@ -115,30 +116,6 @@ function start(out: string, ...more: string[]): ChildProcess {
   return spawn(process.execPath, args, { stdio: 'ignore' });
 }
 
-function ended(child: ChildProcess): Promise<NodeJS.Signals | number | null> {
-  return new Promise((done) => {
-    child.once('exit', (code, signal) => done(signal ?? code));
-  });
-}
-
-/** Resolves when `count` checkpoints have been put into the folder, by events of the file system. */
-function checkpoints(run: string, count: number, child: ChildProcess): Promise<void> {
-  return new Promise((done) => {
-    let seen = 0;
-    const poll = watch(ground.folder, { recursive: true }, (_event, name) => {
-      if (name === null || !/checkpoints.*\d{6}\.safetensors$/u.test(name) || !name.startsWith(run)) return;
-      seen += 1;
-      if (seen < count) return;
-      poll.close();
-      done();
-    });
-    child.once('exit', () => {
-      poll.close();
-      done();
-    });
-  });
-}
-
 /** Until nothing is left, or the deadline of the test. */
 async function cleared(): Promise<void> {
   while (ground.left().length > 0) await new Promise((done) => setTimeout(done, 20));
@@ -150,7 +127,7 @@ test('the coordinator is killed: workers end by themselves, leave nothing, and -
     const out = join(ground.folder, `killed${count}`);
     const child = start(out, '--checkpoint-every', '0');
     const end = ended(child);
-    await checkpoints(`killed${count}`, count, child);
+    await checkpoints(ground.folder, `killed${count}`, count, child);
     child.kill('SIGKILL');
     expect(await end).toBe('SIGKILL');
     await cleared();
@@ -169,7 +146,7 @@ test('the coordinator is killed that had read standard input: the rows that only
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'] });
   const end = ended(child);
   child.stdin?.end(readFileSync(file));
-  await checkpoints('piped', 2, child);
+  await checkpoints(ground.folder, 'piped', 2, child);
   expect(ground.left().some((name) => name.startsWith('paragrad-rows-'))).toBe(true);
   child.kill('SIGKILL');
   expect(await end).toBe('SIGKILL');
@@ -181,7 +158,7 @@ test('Ctrl-C ends with a checkpoint and exit code 130, and --resume goes on', as
   const out = join(ground.folder, 'interrupted');
   const child = start(out, '--checkpoint-every', '0');
   const end = ended(child);
-  await checkpoints('interrupted', 3, child);
+  await checkpoints(ground.folder, 'interrupted', 3, child);
   child.kill('SIGINT');
   expect(await end).toBe(130);
   expect((await resume(out)).summary.weightsSha256).toBe(whole.weightsSha256);
