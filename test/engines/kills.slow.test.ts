@@ -120,8 +120,12 @@ describe.each(WAYS)('killed, %s', (communicate) => {
       const reducers = 1 + Math.floor(random() * 2);
       const faults = planOf(random, communicate, workers, reducers);
       const plan = faults.map((fault) => JSON.stringify(fault)).join(' ');
-      const { outcome, base, started } = await run(dtype, kind, workers, { ...PATIENT, communicate, reducers, faults });
+      const told: number[] = [];
+      const hooks: EngineHooks = { onSteps: (steps) => told.push(...steps.map(({ iteration }) => iteration)) };
+      const { outcome, base, started } = await run(dtype, kind, workers, { ...PATIENT, communicate, reducers, faults }, {}, () => hooks);
       expect(bits(outcome), plan).toBe(bits(base));
+      // Every update was told, once and in order.
+      expect(told).toEqual(outcome.steps.map(({ iteration }) => iteration));
       expect(outcome.steps.map(({ objective }) => objective)).toEqual(base.steps.map(({ objective }) => objective));
       // All that was planned has happened, and nothing else.
       const planned = faults.map((fault) => (fault.kind === 'slow' ? '' : `${fault.rank} ${fault.phase}`));
@@ -171,7 +175,7 @@ test.each(WAYS)('stopped by SIGSTOP while another is killed from outside, %s: bo
       },
     });
     const options = { maxRestarts: 20, silenceMs: 4000, communicate, faults };
-    const { outcome, base, started } = await run(dtype, kind, workers, options, { maxPasses: 200 }, hooksOf);
+    const { outcome, base, started } = await run(dtype, kind, workers, options, { maxPasses: 100 }, hooksOf);
     expect(bits(outcome)).toBe(bits(base));
     expect(outcome.restarts?.map(({ rank }) => rank)).toEqual(expect.arrayContaining([stopped, killed]));
     expect(outcome.restarts?.find(({ rank }) => rank === stopped)?.why).toBe('showed no sign of life for 4000 ms');
