@@ -65,7 +65,7 @@ test.each([
   ...[1, 2, 3, 4, 5].map((workers) => ['peer-to-peer', 1, workers] as const),
   ...[1, 2, 3, 4, 5].map((workers) => ['client-server', 1, workers] as const),
   ...[2, 3, 4, 5].map((workers) => ['client-server', 2, workers] as const),
-])('%s, %i reducers, %i processes ≡ inline to the bit: rows, columns, grid, f32, f64', async (communicate, reducers, workers) => {
+])('%s, reducers %i, processes %i ≡ inline to the bit: rows, columns, grid, f32, f64', async (communicate, reducers, workers) => {
   await onProcesses(workers, { communicate, reducers }, async (session) => {
     for (const name of PROBLEMS[workers % 2] ?? []) {
       const { job, base } = problems.get(name) as NonNullable<ReturnType<typeof problems.get>>;
