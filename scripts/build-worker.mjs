@@ -1,5 +1,6 @@
 // Bundles the code that workers run into one file without dependencies, its WebAssembly inside: dist/worker.mjs, which threads,
-// processes and clusters start. Beside it what else runs on a Ray cluster: the coordinator, a bundle as well, and the launcher.
+// processes and clusters start. Beside it what else runs on a Ray cluster: the coordinator, a bundle as well, and the launcher
+// with its module.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -12,12 +13,16 @@ const BUNDLES = {
   worker: ['src/engines/worker/main.ts', 'dist/worker.mjs'],
   coordinator: ['src/engines/ray/coordinator/main.ts', 'dist/ray-coordinator.mjs'],
 };
-const LAUNCHER = ['src/engines/ray/launcher.py', 'dist/ray-launcher.py'];
+/** Programs in Python: where they are, and where they go. */
+const PYTHON = [
+  ['src/engines/ray/launcher.py', 'dist/ray-launcher.py'],
+  ['src/engines/ray/paragrad_host.py', 'dist/ray-host.py'],
+];
 
 /** Writes what workers need to run, and returns the size of dist/worker.mjs in bytes. */
 export async function buildWorker() {
   if (!existsSync(WASM)) throw new Error(`${path.relative(ROOT, WASM)} is missing: it is made by 'npm run build:wasm'`);
-  write(path.join(ROOT, LAUNCHER[1]), readFileSync(path.join(ROOT, LAUNCHER[0])));
+  for (const [from, to] of PYTHON) write(path.join(ROOT, to), readFileSync(path.join(ROOT, from)));
   await bundle(...BUNDLES.coordinator);
   return bundle(...BUNDLES.worker);
 }

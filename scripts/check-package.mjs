@@ -15,6 +15,7 @@ const MUST_HAVE = [
   'dist/worker.mjs',
   'dist/ray-coordinator.mjs',
   'dist/ray-launcher.py',
+  'dist/ray-host.py',
   'README.md',
   'CHANGELOG.md',
   'LICENSE',

@@ -42,6 +42,8 @@ export interface LauncherPlan {
 /** Names of files in the package. */
 export const FILES = {
   launcher: 'launcher.py',
+  /** A module that the launcher imports, and every node: its name must not be that of a package of the cluster. */
+  host: 'paragrad_host.py',
   plan: 'plan.json',
   order: 'order.bin',
   worker: 'worker.mjs',

@@ -10,12 +10,13 @@ import { FILES, type LauncherPlan, type RayOrder } from './messages.ts';
 import { type ZipFile, zip } from './zip.ts';
 
 /** Names of what is beside the worker's bundle in `dist/`. */
-const BUILT = { coordinator: 'ray-coordinator.mjs', launcher: 'ray-launcher.py' } as const;
+const BUILT = { coordinator: 'ray-coordinator.mjs', launcher: 'ray-launcher.py', host: 'ray-host.py' } as const;
 
 /** What runs on the cluster, in one archive. @param data a dataset folder that goes with it */
 export async function jobPackage(plan: LauncherPlan, order: RayOrder, data: string | undefined): Promise<Uint8Array> {
   const files: ZipFile[] = [
     { path: FILES.launcher, bytes: await built(BUILT.launcher) },
+    { path: FILES.host, bytes: await built(BUILT.host) },
     { path: FILES.coordinator, bytes: await built(BUILT.coordinator) },
     { path: FILES.worker, bytes: await readFile(workerFile()) },
     { path: FILES.plan, bytes: new TextEncoder().encode(JSON.stringify(plan)) },
@@ -32,7 +33,7 @@ export const PIECE_BYTES = 64 * 1024 * 1024;
 
 /**
  * A dataset folder in packages of pieces of its files, one at a time in memory: `paragrad_data/NUMBER.FILE`, to be put together in
- * the order of the numbers (launcher.py).
+ * the order of the numbers (paragrad_host.py).
  */
 export async function* dataPackages(folder: string, pieceBytes = PIECE_BYTES): AsyncGenerator<Uint8Array> {
   let files: ZipFile[] = [];
