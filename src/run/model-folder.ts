@@ -15,7 +15,7 @@ import { NUMERICS_VERSION } from './version.ts';
 
 /** Files of a run and model folder. */
 const WEIGHTS = 'model.safetensors';
-const RECORD = 'model.json';
+export const RECORD = 'model.json';
 export const CONFIG = 'config.json';
 export const EVENTS = 'events.jsonl';
 /** What a report shows of the validation rows; absent without any. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ParagradError } from '../errors.ts';
 import { takenOf } from '../strategies/parameter-server/order.ts';
-import { CONFIG, orderFile } from './model-folder.ts';
+import { CONFIG, orderFile, RECORD } from './model-folder.ts';
 import type { TrainOptions } from './train-options.ts';
 
 /** What a replay must have as the run had it: all that decides gradients and steps. */
@@ -22,6 +22,26 @@ const SAME = {
   l2: '--l2',
   dtype: '--dtype',
   chunkRows: '--chunk-rows',
+  blockColumns: '--block-columns',
+  model: '--model',
+  intercept: '--no-intercept',
+  start: '--start',
+  init: '--init',
+  target: '--target',
+  weight: '--weight',
+  offset: '--offset',
+  positive: '--positive',
+  category: '--category',
+  number: '--number',
+  drop: '--drop',
+  maxCategories: '--max-categories',
+  logTarget: '--log-target',
+  standardize: '--no-standardize',
+  classWeight: '--class-weight',
+  shuffle: '--shuffle',
+  validationFraction: '--validation-fraction',
+  splitBy: '--split-by',
+  validationAfter: '--validation-after',
 } as const;
 export type ReplayedOption = keyof typeof SAME;
 type Replayed = Pick<TrainOptions, ReplayedOption>;
@@ -48,7 +68,28 @@ export async function readOrders(run: string, options: Replayed, servers: number
     }),
   );
   await checkSame(run, options);
+  await checkWorkers(run, workers);
   return orders;
+}
+
+/** @throws PARAGRAD_REPLAY when the run had another number of workers: each has rows of its own. Without its model, the record has to show it */
+async function checkWorkers(run: string, workers: number): Promise<void> {
+  const text = await readFile(path.join(run, RECORD), 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const then = recordOf(text)?.summary?.plan?.workers;
+  if (then === undefined || then === workers) return;
+  throw new ParagradError('PARAGRAD_REPLAY', `${run} had ${then} workers, and a replay must have as many: use --workers ${then}`, {
+    place: { option: '--workers' },
+  });
+}
+
+/** What is read of a model's record; undefined for one that was damaged, as a replay needs none. */
+function recordOf(text: string): { readonly summary?: { readonly plan?: { readonly workers?: number } } } | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws PARAGRAD_REPLAY when an option is not what it was in the run; without its config.json, the record has to show it */
@@ -63,7 +104,7 @@ async function checkSame(run: string, options: Replayed): Promise<void> {
     throw new ParagradError('PARAGRAD_REPLAY', `${file} is not JSON: it was damaged`, { place: { option: '--replay', file }, cause });
   }
   for (const [name, flag] of Object.entries(SAME) as [ReplayedOption, string][]) {
-    if (then[name] === options[name]) continue;
+    if (JSON.stringify(then[name]) === JSON.stringify(options[name])) continue;
     const was = then[name] === undefined ? 'was not given' : `was ${then[name]}`;
     throw new ParagradError('PARAGRAD_REPLAY', `${flag} ${was} in ${run}, and a replay must have what the run had`, {
       place: { option: flag, file },

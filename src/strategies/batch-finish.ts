@@ -62,12 +62,15 @@ export async function finish(job: TrainingJob, host: RankHost, setup: BatchSetup
   const runaway = point.objective > RUNAWAY * Math.max(nullLoss, setup.startLoss);
   if (!Number.isFinite(point.objective) || !isFiniteVector(point.gradient) || runaway) {
     await requireFiniteStart(evaluator, problem);
-    throw diverged(setup, point.objective);
+    throw diverged(setup, finished.costs.staleness.length > 0 || finished.costs.strategy === 'hogwild', point.objective);
   }
   const { metric } = await metricAt(evaluator, problem, vector);
   const gap = 0.5 * dot(problem.layout, point.gradient, applyInverse(problem, metric, point.gradient));
-  const curve = await curveOf(setup, snapshots.slice(0, MOST_POINTS));
-  curve.push({ atMs: before + finished.trainMs, passes, updates, objective: point.objective });
+  const endMs = before + finished.trainMs;
+  // A server's clock begins a moment before or after that of the rank which tells the time of the whole run.
+  const onTheWay = snapshots.slice(0, MOST_POINTS).map((each) => ({ ...each, atMs: Math.min(each.atMs, endMs) }));
+  const curve = await curveOf(setup, onTheWay);
+  curve.push({ atMs: endMs, passes, updates, objective: point.objective });
   const gradientNorm = norm(problem.layout, point.gradient);
   const progress = { iteration: updates, passes, objective: point.objective, nullLoss, gap, gradientNorm };
   const steps: StepRecord[] = curve.map(({ atMs, passes: read, updates: iteration, objective }) => {
@@ -121,11 +124,12 @@ async function validationLoss(job: TrainingJob, { evaluator }: BatchSetup, vecto
   return loss / v;
 }
 
-function diverged({ rate }: BatchSetup, objective: number): ParagradError {
-  const lower = Number((rate / 4).toPrecision(2));
+function diverged({ rate, automaticRate }: BatchSetup, delay: boolean, objective: number): ParagradError {
+  const lower = Number(Math.min(rate / 4, automaticRate).toPrecision(2));
+  const late = delay ? ', or fewer workers (late gradients need smaller rates)' : '';
   return new ParagradError(
     'PARAGRAD_DIVERGED',
-    `training diverged (objective ${objective.toPrecision(3)}) at --learning-rate ${Number(rate.toPrecision(3))}; try --learning-rate ${lower}, a larger --batch-size, or fewer workers (late gradients need smaller rates)`,
+    `training diverged (objective ${objective.toPrecision(3)}) at --learning-rate ${Number(rate.toPrecision(3))}; try --learning-rate ${lower}, ${late === '' ? 'or ' : ''}a larger --batch-size${late}`,
     { place: { option: '--learning-rate' } },
   );
 }

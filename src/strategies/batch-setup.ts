@@ -40,6 +40,8 @@ export interface BatchSetup {
   readonly preconditioner: Preconditioner;
   /** Learning rate of a step without schedule. */
   readonly rate: number;
+  /** What it is by itself. */
+  readonly automaticRate: number;
   readonly epochs: number;
   /** Of a run that `maxPasses` does not end before. */
   readonly allEpochs: number;
@@ -103,7 +105,7 @@ export async function setUp(job: TrainingJob, host: RankHost, options: SetupOpti
   const { precondition = 'auto', learningRate, schedule, warmup = 0, epochs = DEFAULT_EPOCHS } = job.optimizerOptions;
   const kind = precondition === 'auto' ? choosePrecondition(problem, options.batchRows, rule.adaptive) : precondition;
   const preconditioner = preconditionerOf(kind, problem, gram, columns, options.batchRows);
-  const automatic = adaptiveRate ?? (1 - momentum) * preconditioner.rate;
+  const automaticRate = (adaptiveRate ?? (1 - momentum) * preconditioner.rate) / (1 + options.delay);
   const shape = schedule ?? (learningRate === 'auto' ? 'auto' : 'constant');
   // Nobody judges epochs here, so that `auto` must bring the noise down by itself.
   const schedules = { schedule: shape === 'auto' ? ('cosine' as const) : shape, warmup, epochs };
@@ -118,7 +120,8 @@ export async function setUp(job: TrainingJob, host: RankHost, options: SetupOpti
     rule,
     optimizer: name,
     preconditioner,
-    rate: learningRate === 'auto' ? automatic / (1 + options.delay) : learningRate,
+    rate: learningRate === 'auto' ? automaticRate : learningRate,
+    automaticRate,
     epochs: Math.min(epochs, job.maxPasses),
     allEpochs: epochs,
     factorAt: (step, stepsPerEpoch) =>

@@ -54,7 +54,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const local = new Float64Array(count);
   const made: { readonly atMs: number; readonly rows: number; readonly updates: number; readonly weights: Float64Array }[] = [];
   const limit = Math.ceil(setup.epochs * problem.layout.rows);
-  const perEpoch = problem.layout.rows / choice.batchSize;
+  const perEpoch = workers * Math.ceil(problem.layout.rows / (workers * choice.batchSize));
   let { rows } = shared;
   const started = resumed?.steps ?? 0;
   let patience = PATIENCE_MS;

@@ -56,7 +56,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const tree = new ChunkTree(begin, end, clients.length, coordinateCount(problem) + 1);
   await host.world.barrier();
   const meter = new CostMeter(host.now);
-  const waited = host.world.traffic().waitMs;
+  let waited = host.world.traffic().waitMs;
   for (const { client, batches } of hosted) {
     meter.steps += steps[client.number];
     meter.rows += batches.rowsUntil(steps[client.number]);
@@ -105,7 +105,15 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
     batchProgress(setup, host, { updates: round, passes, atMs: trainedMs() });
     meter.enter('computing');
     // No checkpoint then: who went on from weights that have converged would train them further.
-    if (left > 0 && judge.isDue(passes) && (await judge.hasConverged(vectorOn(coordinates, outputs)))) break;
+    if (left > 0 && judge.isDue(passes)) {
+      const sofar = host.world.traffic().waitMs;
+      const hasConverged = await judge.hasConverged(vectorOn(coordinates, outputs));
+      // What is waited for here is no part of the averages.
+      const judging = host.world.traffic().waitMs - sofar;
+      meter.move(judging, 'computing', 'waiting');
+      waited += judging;
+      if (hasConverged) break;
+    }
     const state: Averaged = { round, rows, steps: steps.slice(), coordinates, change };
     host.onState?.(() => checkpoint(state));
     if (host.rank === 0 && timer.isDue) {

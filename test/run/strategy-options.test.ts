@@ -94,6 +94,11 @@ describe('train', () => {
       place: { option: '--batch-size' },
     });
     await expect(train(source, { ...options, batchSize: 16, late: 'damp', replay: out })).rejects.toThrow('--late was not given');
+    const others = { start: 'zero', intercept: false, standardize: false, shuffle: 'none', drop: ['x1'], workers: 3 } as const;
+    for (const [name, value] of Object.entries(others))
+      await expect(train(source, { ...options, batchSize: 16, replay: out, [name]: value }), name).rejects.toMatchObject({
+        code: 'PARAGRAD_REPLAY',
+      });
   });
 
   test('a replay of a folder without an order, or with more workers, is refused', async () => {

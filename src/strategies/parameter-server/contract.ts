@@ -5,6 +5,8 @@ import type { LateRule } from './late.ts';
 
 /** How a server changes its segment of the weights: an update rule with its schedule, bound to the segment. */
 export interface Updater {
+  /** Multiplies a gradient with the preconditioner, in place, where workers have not done so. */
+  prepare?(gradient: Float64Array): void;
   /** Changes `weights` in place by the rule; `factor` multiplies the learning rate of this update. */
   update(weights: Float64Array, gradient: Float64Array, factor: number): void;
   /** Plain data: everything that a copy needs to go on with the same bits. */
@@ -24,6 +26,8 @@ export interface ServerOptions {
   readonly weightSum: number;
   readonly trainingRows: number;
   readonly updater: Updater;
+  /** Squared loss: standard deviation of the target, so that nothing depends on its unit; default 1. */
+  readonly unit?: number;
   /** Gradients of this many rows are applied; then every worker is told to end. */
   readonly maxRows: number;
   /** Workers 0 … workers − 1 are there from the start: with clocks, they are waited for. Others may join. */

@@ -1,5 +1,5 @@
 import { coordinateCount, coordinatesOf } from '../../update/coordinates.ts';
-import { choiceOf } from '../batch-setup.ts';
+import { choiceOf, lossOf } from '../batch-setup.ts';
 import { consistencyOf } from './consistency.ts';
 import { statesOf } from './kept.ts';
 import { LATE_RULES } from './late.ts';
@@ -17,9 +17,10 @@ export function serverOf({ job, host, setup, segments }: RankRun, number: number
   const { rows } = problem.layout;
   const weights = coordinateCount(problem) - (problem.classes ?? 1);
   const consistency = consistencyOf(choice);
-  const together = consistency.clocked ? job.partition.workers * choice.batchSize : choice.batchSize;
+  // A worker's epoch ends with what is left, so that it has whole batches.
+  const each = Math.ceil(rows / (job.partition.workers * choice.batchSize));
   const preconditioned = choice.servers > 1 && preconditioner.kind !== 'none';
-  const updater = new RuleUpdater(setup, segment, rows / together);
+  const updater = new RuleUpdater(setup, segment, consistency.clocked ? each : job.partition.workers * each);
   const options: ServerOptions = {
     consistency,
     late: LATE_RULES[choice.late],
@@ -29,6 +30,7 @@ export function serverOf({ job, host, setup, segments }: RankRun, number: number
     weightSum: problem.weightSum,
     trainingRows: rows,
     updater,
+    unit: lossOf(job).loss === 'squared' && setup.nullLoss > 0 ? Math.sqrt(2 * setup.nullLoss) : 1,
     maxRows: setup.epochs * rows,
     workers: job.partition.workers,
   };

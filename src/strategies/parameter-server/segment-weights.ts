@@ -32,14 +32,16 @@ export class SegmentWeights {
     return this.#rows >= this.#options.maxRows;
   }
 
-  /** Raw sums of some rows: divided, compensated where `pulled` is what they were computed from, penalised, and applied by the rule. */
+  /** Raw sums of some rows: divided, penalised, preconditioned, compensated where `pulled` is what they were computed from, and applied by the rule. */
   apply(sums: Float64Array, rows: number, factor: number, pulled: Float64Array | undefined): void {
-    const { weightSum, trainingRows, penalised, l2, updater } = this.#options;
+    const { weightSum, trainingRows, penalised, l2, updater, unit } = this.#options;
     const divisor = (weightSum * rows) / trainingRows;
     const gradient = new Float64Array(sums.length);
     for (let j = 0; j < gradient.length; j += 1) gradient[j] = sums[j] / divisor;
-    if (pulled !== undefined) compensate(gradient, this.values, pulled, this.#mean);
     for (let j = 0; j < penalised; j += 1) gradient[j] = gradient[j] + l2 * this.values[j];
+    updater.prepare?.(gradient);
+    // Afterwards: a preconditioner would make what is wrong about a compensation many times as large.
+    if (pulled !== undefined) compensate(gradient, this.values, pulled, this.#mean, unit);
     updater.update(this.values, gradient, factor);
     this.#version += 1;
     this.#rows += rows;

@@ -3,6 +3,7 @@ import { assert } from '../../errors.ts';
 import { CostMeter } from '../../monitor/costs.ts';
 import { coordinateCount } from '../../update/coordinates.ts';
 import { choiceOf, setUp } from '../batch-setup.ts';
+import type { StrategyChoice } from '../choice.ts';
 import { batchCheckpoint, CheckpointTimer, endReason, isLimited, trainedBefore } from '../going-on.ts';
 import type { Checkpoint, TrainingJob, TrainingOutcome } from '../job.ts';
 import { ownBatches } from '../own-batches.ts';
@@ -10,6 +11,7 @@ import type { RankHost, Strategy } from '../strategy.ts';
 import { consistencyOf } from './consistency.ts';
 import { end, type Served } from './end.ts';
 import { curveBefore, merge, type ServersState, wholeOf } from './kept.ts';
+import { LATE_RULES } from './late.ts';
 import { serverOf } from './make-server.ts';
 import { takenOf } from './order.ts';
 import type { RankRun } from './rank-run.ts';
@@ -37,7 +39,7 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   const consistency = consistencyOf(choice);
   const setup = await setUp(job, host, {
     batchRows: consistency.clocked ? workers * choice.batchSize : choice.batchSize,
-    delay: consistency.clocked && workers > 1 ? Math.min(consistency.bound, MOST_DELAY) : workers - 1,
+    delay: delayOf(choice, workers),
   });
   const channels = (await host.openChannels?.()) ?? [];
   const segments = segmentsOf(coordinateCount(setup.problem), choice.servers);
@@ -51,6 +53,13 @@ async function run(job: TrainingJob, host: RankHost): Promise<TrainingOutcome> {
   } finally {
     await Promise.all(channels.map((channel) => channel?.close()));
   }
+}
+
+/** Updates that are to be expected between a pull and its push: 0 where the rule for late gradients makes up for them. */
+function delayOf(choice: StrategyChoice, workers: number): number {
+  const { clocked, bound } = consistencyOf(choice);
+  if (LATE_RULES[choice.late].damps) return 0;
+  return clocked && workers > 1 ? Math.min(bound, MOST_DELAY) : workers - 1;
 }
 
 async function work({ job, host, setup, segments, channels, meter, began }: RankRun): Promise<undefined> {

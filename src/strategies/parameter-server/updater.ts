@@ -27,9 +27,12 @@ export class RuleUpdater implements Updater {
     this.#state = setup.rule.init(end - begin);
   }
 
+  prepare(gradient: Float64Array): void {
+    if (this.#preconditions) this.#setup.preconditioner.apply(gradient);
+  }
+
   update(weights: Float64Array, gradient: Float64Array, factor: number): void {
-    const { rule, rate, preconditioner, factorAt } = this.#setup;
-    if (this.#preconditions) preconditioner.apply(gradient);
+    const { rule, rate, factorAt } = this.#setup;
     rule.apply(this.#state, weights, gradient, rate * factorAt(this.#state.steps + this.#ahead, this.#stepsPerEpoch) * factor, this.#decay);
   }
 

@@ -259,6 +259,16 @@ describe('late gradients', () => {
     expect(moved[0]).toBeCloseTo(3, 12);
     expect(moved[1]).toBe(-2);
   });
+
+  test('compensation does not depend on the unit of the target', () => {
+    const unit = 2 ** 20;
+    const one = Float64Array.of(2, -2);
+    compensate(one, Float64Array.of(1.5, 1.25), Float64Array.of(1, 1), Float64Array.of(4, 4));
+    const other = Float64Array.of(2 * unit, -2 * unit);
+    const mean = Float64Array.of(4 * unit * unit, 4 * unit * unit);
+    compensate(other, Float64Array.of(1.5 * unit, 1.25 * unit), Float64Array.of(unit, unit), mean, unit);
+    expect([...other]).toEqual([...one].map((each) => each * unit));
+  });
 });
 
 test('pushes are added in the tree over ranks, whatever their order; a rank without one is missing', () => {
