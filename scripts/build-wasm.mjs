@@ -31,10 +31,11 @@ if (sections(kernels).includes(DATA_SECTION)) {
   console.error('assembly/ has static data: every instance would write it over the shared memory');
   process.exit(1);
 }
+// Typed, so that declarations do not hold the bytes once more.
 const text = `// Written by scripts/build-wasm.mjs from assembly/.
-export const WASM_BASE64 =
+export const WASM_BASE64: string =
   '${Buffer.from(kernels).toString('base64')}';
-export const ADDER_BASE64 =
+export const ADDER_BASE64: string =
   '${Buffer.from(adder).toString('base64')}';
 `;
 await writeFile(new URL('../src/kernels/wasm-bytes.ts', import.meta.url), text);
