@@ -18,6 +18,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: SUITES.map((suite) => `test/**/*.${suite}.test.ts`),
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       ...SUITES.map((suite) => ({

@@ -122,12 +122,18 @@ export function strategyPartition(
   return options.strategy === 'local-sgd' ? clientPartition(layout, clientsOf(layout, clients), workers) : undefined;
 }
 
-/** A round cannot be ended on its way, so that it must not be longer than the whole run. @param perEpoch a client's steps of an epoch */
-function checkRounds({ strategy, syncEvery, epochs = DEFAULT_EPOCHS }: Given, perEpoch: number): void {
-  if (strategy !== 'local-sgd' || syncEvery === undefined || syncEvery <= epochs * perEpoch) return;
+/** Who has so many steps between two exchanges must have as many in the whole run: there would be none on the way. */
+function checkRounds(
+  { strategy, syncEvery, batchSize = DEFAULT_BATCH_ROWS, epochs = DEFAULT_EPOCHS }: Given,
+  rows: number,
+  parts: number,
+): void {
+  const steps = Math.ceil(epochs * Math.ceil(rows / (parts * batchSize)));
+  if (syncEvery === undefined || syncEvery <= steps) return;
+  const whose = strategy === 'gossip' ? 'worker' : 'client';
   throw wrong(
     '--sync-every',
-    `--sync-every ${syncEvery} is more than the ${Math.ceil(epochs * perEpoch)} steps of a client in ${epochs} epochs: use fewer, or more --epochs`,
+    `--sync-every ${syncEvery} is more than the ${steps} steps of a ${whose} in ${epochs} epochs: use fewer, or more --epochs`,
   );
 }
 
@@ -140,7 +146,7 @@ export async function strategyChoice(options: Given, layout: Layout, workers: nu
     throw wrong('--servers', `--servers ${servers} is more than there are weights (${layout.columns + 1}): use fewer`);
   const clients = clientCount(layout, options);
   const perClient = Math.max(1, Math.floor(layout.rows / (clients * batchSize)));
-  checkRounds(options, Math.ceil(layout.rows / (clients * batchSize)));
+  checkRounds(options, layout.rows, name === 'gossip' ? workers : clients);
   return {
     name,
     batchSize,

@@ -76,10 +76,13 @@ describe('train', () => {
     expect(again.summary.weightsSha256).toBe(summary.weightsSha256);
   });
 
-  test('rounds of local SGD that are longer than the run are refused', async () => {
-    await expect(train(source, { ...base, strategy: 'local-sgd', clients: 2, syncEvery: 1e6 })).rejects.toMatchObject({
+  test.each([
+    ['local-sgd', 'client'],
+    ['gossip', 'worker'],
+  ] as const)('rounds of %s that are longer than the run are refused', async (strategy, whose) => {
+    await expect(train(source, { ...base, strategy, syncEvery: 1e6 })).rejects.toMatchObject({
       code: 'PARAGRAD_OPTION',
-      message: expect.stringContaining('steps of a client in 5 epochs'),
+      message: expect.stringContaining(`steps of a ${whose} in 5 epochs`),
       place: { option: '--sync-every' },
     });
   });
