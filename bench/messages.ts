@@ -33,8 +33,8 @@ export interface MessageRow {
 /** A size of the vector in bytes, and how often it is added. */
 export type Task = readonly [bytes: number, steps: number];
 const TASKS: readonly Task[] = [
-  [8, 8000],
-  [80_000, 1000],
+  [8, 2000],
+  [80_000, 500],
   [8_000_000, 20],
   [80_000_000, 5],
 ];
