@@ -9,13 +9,6 @@ import { distinctKinds } from '../support/splits.ts';
 const AMES = resolve(import.meta.dirname, '../../examples/ames-housing.csv');
 const BOTH = ['gradient-descent', 'momentum', 'nesterov', 'lbfgs', 'plain-lbfgs', 'newton-cg'] as const;
 const OPTIMIZERS = { linear: [...BOTH, 'conjugate-gradient', 'normal-equations'], logistic: BOTH } as const;
-/** Of each kind one, an odd number of workers and an even one; every optimizer on every number of workers: threads.test.ts, bits.test.ts. */
-type Split = readonly ['rows' | 'columns' | 'grid', number];
-const SPLITS: readonly Split[] = [
-  ['rows', 2],
-  ['columns', 3],
-  ['grid', 4],
-];
 const MEDIAN = 160_000;
 
 let folder = '';
@@ -51,26 +44,17 @@ describe.each(['f32', 'f64'] as const)('%s', (dtype) => {
     /** From the dataset folder, so that the table is read and encoded once. */
     const trainOn = async (options: TrainOptions): Promise<RunSummary> => (await train(dataset, { maxPasses: 20, ...options })).summary;
 
-    async function sameBits(
-      optimizer: NonNullable<TrainOptions['optimizer']>,
-      splits: (base: RunSummary) => readonly Split[],
-    ): Promise<void> {
+    test.each(OPTIMIZERS[model])('%s', async (optimizer) => {
       const base = await trainOn({ optimizer, engine: 'inline' });
       expect(base.plan.chunks).toBeGreaterThanOrEqual(8);
       expect(base.loss).toBeLessThan(base.nullLoss);
-      for (const [partition, workers] of splits(base)) {
-        const other = await trainOn({ optimizer, engine: 'threads', partition, workers });
-        for (const share of other.plan.shares) expect(share.rowEnd > share.rowBegin && share.columnEnd > share.columnBegin).toBe(true);
-        expect(other.weightsSha256, `${partition} ${workers}`).toBe(base.weightsSha256);
-      }
-    }
-
-    test('the optimizer of itself: rows, columns, grid × 1, 2, 3, 4, 7 threads', () =>
-      sameBits('auto', ({ plan }) =>
-        [1, 2, 3, 4, 7].flatMap((workers) => distinctKinds(plan, workers).map((kind): Split => [kind, workers])),
-      ));
-
-    test.each(OPTIMIZERS[model])('%s, by rows, by columns and by a grid', (optimizer) => sameBits(optimizer, () => SPLITS));
+      for (const workers of [1, 2, 3, 4, 7])
+        for (const partition of distinctKinds(base.plan, workers)) {
+          const other = await trainOn({ optimizer, engine: 'threads', partition, workers });
+          for (const share of other.plan.shares) expect(share.rowEnd > share.rowBegin && share.columnEnd > share.columnBegin).toBe(true);
+          expect(other.weightsSha256, `${partition} ${workers}`).toBe(base.weightsSha256);
+        }
+    });
 
     test.each(['rows', 'columns', 'grid'] as const)('from the table, by %s: the same bits', async (partition) => {
       const { file, ...options } = tableOf(model);
