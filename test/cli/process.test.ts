@@ -91,6 +91,7 @@ describe('the program', () => {
     expect(child.texts.err).toBe('');
   });
 
+  // Windows has no signal that another process could be interrupted with.
   it.skipIf(process.platform === 'win32')('keeps what was learned when it is interrupted', async () => {
     const child = start(
       'train',

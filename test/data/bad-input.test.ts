@@ -38,6 +38,7 @@ describe('a file that cannot be read', () => {
     expect((await openFailure('x.json', '[{}]')).code).toBe('PARAGRAD_FORMAT');
   });
 
+  // Windows has no such permissions of files.
   it.skipIf(process.platform === 'win32')('may not be read', async () => {
     const path = writeFile(folder, 'secret.csv', 'a\n1\n');
     chmodSync(path, 0o000);

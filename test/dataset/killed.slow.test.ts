@@ -100,6 +100,7 @@ function smallDisk(): string | undefined {
 describe('a full disk', () => {
   it('is named, and nothing is left', async (context) => {
     const disk = smallDisk();
+    // A full disk of its own can be made by an administrator only.
     if (disk === undefined) return context.skip('needs the right to mount a tmpfs');
     try {
       const child = start(join(disk, 'd'));
@@ -116,6 +117,7 @@ describe('a full disk', () => {
 });
 
 describe('memory', () => {
+  // The largest resident size of another process is told by Linux alone.
   it.skipIf(!existsSync('/proc/self/status'))('stays below --memory, whatever the size of the file', async () => {
     const out = join(folder, 'bounded');
     const child = spawn(process.execPath, [commandLine.file, 'prepare', large, '--target', 'y', '--out', out, '--memory', '640MiB'], {

@@ -6,6 +6,7 @@ import { outputsOf, shows, withOutputs } from './console.ts';
 const DOCS = resolve(import.meta.dirname, '../../docs');
 const PAGES = [resolve(DOCS, 'tutorial.md'), resolve(DOCS, 'zh-CN/tutorial.md')];
 
+// Its commands are those of a POSIX shell.
 describe.skipIf(process.platform === 'win32')('the tutorial', () => {
   let outputs: string[];
 

@@ -40,6 +40,7 @@ function installed(script: string): void {
   writeFileSync(join(folder, 'ray', RAY_VERSION, 'paragrad-installed.txt'), '');
 }
 
+// The programs that stand for python3 and ray are shell scripts.
 describe.skipIf(process.platform === 'win32')('to install', () => {
   it('needs python3', async () => {
     await expect(ray.install({})).rejects.toMatchObject({
@@ -94,6 +95,7 @@ describe.skipIf(process.platform === 'win32')('to install', () => {
   });
 });
 
+// As above.
 describe.skipIf(process.platform === 'win32')('to start', () => {
   it('needs an installation', async () => {
     await expect(ray.start({})).rejects.toMatchObject({

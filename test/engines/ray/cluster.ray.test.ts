@@ -9,7 +9,7 @@ import { describeWith } from '../../support/components.ts';
 import { type RealCluster, realCluster } from './real-cluster.ts';
 
 const NODES = 3;
-/** Writes lines for ever, and so does its child, which is no process of Ray's. */
+/** Neither it nor its child, which is no process of Ray's, ends by itself before the test is long over: nobody waits for these sleeps. */
 const ENDLESS = `
 import subprocess, sys, time
 print("begun", flush=True)
